@@ -1,0 +1,11 @@
+//! The export package: a ZIP with `DocItemSet.xml` and its companions, read and written as a stream.
+//!
+//! Reading turns the bytes of a package into [`PackageEvent`]s whose bytes, put together in order, are
+//! the package's documents to the letter (UTF-16 is turned into UTF-8). Writing joins deflated
+//! [`Run`]s into entries. Nothing here touches the disk or knows a store.
+
+mod event;
+mod limits;
+
+pub use event::{PackageEvent, PackageSummary, PartRole};
+pub use limits::ReadLimits;

@@ -1,0 +1,73 @@
+//! The manifests, embedded in the executable.
+
+use std::sync::OnceLock;
+
+use sha2::{Digest, Sha256};
+
+use crate::{CmdletManifest, OutputTypeManifest, RolesManifest};
+
+include!("generated/manifests.rs");
+
+/// The cmdlets, in the order of their names.
+pub fn cmdlets() -> &'static [CmdletManifest] {
+    static PARSED: OnceLock<Vec<CmdletManifest>> = OnceLock::new();
+    PARSED.get_or_init(|| parse_all(CMDLETS))
+}
+
+/// The output types, in the order of their names.
+pub fn output_types() -> &'static [OutputTypeManifest] {
+    static PARSED: OnceLock<Vec<OutputTypeManifest>> = OnceLock::new();
+    PARSED.get_or_init(|| parse_all(TYPES))
+}
+
+/// The predefined roles.
+pub fn roles() -> &'static RolesManifest {
+    static PARSED: OnceLock<RolesManifest> = OnceLock::new();
+    PARSED.get_or_init(|| {
+        serde_json::from_str(ROLES).unwrap_or(RolesManifest {
+            schema: None,
+            roles: Vec::new(),
+        })
+    })
+}
+
+/// A manifest that does not parse is left out; the tests below and `cargo xtask generate` refuse it.
+fn parse_all<T: serde::de::DeserializeOwned>(texts: &[&str]) -> Vec<T> {
+    texts
+        .iter()
+        .filter_map(|text| serde_json::from_str(text).ok())
+        .collect()
+}
+
+/// SHA-256 over all manifests, in hexadecimal: module and service compare it in `hello`.
+pub fn manifest_hash() -> &'static str {
+    static HASH: OnceLock<String> = OnceLock::new();
+    HASH.get_or_init(|| {
+        let mut hasher = Sha256::new();
+        for text in CMDLETS.iter().chain(TYPES).chain([&ROLES]) {
+            hasher.update(text.len().to_le_bytes());
+            hasher.update(text.as_bytes());
+        }
+        hasher
+            .finalize()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_manifest_parses() {
+        for text in CMDLETS {
+            serde_json::from_str::<CmdletManifest>(text).unwrap();
+        }
+        for text in TYPES {
+            serde_json::from_str::<OutputTypeManifest>(text).unwrap();
+        }
+        serde_json::from_str::<RolesManifest>(ROLES).unwrap();
+    }
+}

@@ -1,0 +1,23 @@
+//! What crosses the border between PowerShell and Rust. Types only: nothing here reads, writes or decides.
+//!
+//! `docs/protocol.md` is the contract in words. The manifests are embedded, so that both sides of
+//! the pipe can compare one hash.
+
+mod embedded;
+mod error_id;
+mod frame;
+mod manifest;
+mod message;
+
+pub use embedded::{cmdlets, manifest_hash, output_types, roles};
+pub use error_id::{ErrorCategory, ErrorId, ErrorReport, ErrorTarget};
+pub use frame::{FrameHeader, FrameHeaderError, FrameKind, Limits};
+pub use manifest::{
+    Access, CmdletManifest, Effect, Example, InSet, OutputTypeManifest, ParameterManifest,
+    ParameterType, PipelineInput, PropertyManifest, RoleManifest, RolesManifest, Side, Transfer,
+    View, WriteRisk,
+};
+pub use message::{
+    CallId, HelloParams, HelloResult, InvokeParams, InvokeResult, Notification, PROTOCOL_VERSION,
+    Record, RpcError, StatusResult,
+};

@@ -1,0 +1,205 @@
+//! The JSON-RPC messages. Names on the wire are camelCase; parameters and properties of cmdlets keep
+//! the PascalCase that users see.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::ErrorReport;
+
+/// The version of the protocol. A different number is a [`crate::ErrorId::ProtocolMismatch`].
+pub const PROTOCOL_VERSION: u32 = 1;
+
+/// The id of a request: a whole number from 1 to 2^53 - 1, used once in a connection.
+pub type CallId = u64;
+
+/// Parameters of `hello`, the first request of every connection.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct HelloParams {
+    /// The protocol version that the client speaks.
+    pub protocol: u32,
+    /// Name and version of the client, for the log.
+    pub client: String,
+    /// The client's manifest hash; when given it must equal the server's.
+    #[serde(default)]
+    pub manifests: Option<String>,
+}
+
+/// Answer to `hello`.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HelloResult {
+    /// The protocol version that the server speaks.
+    pub protocol: u32,
+    /// Name and version of the server.
+    pub server: String,
+    /// What the server can do beyond the base; unknown entries are to be ignored.
+    pub features: Vec<String>,
+    /// Hash of the embedded manifests.
+    pub manifests: String,
+    /// Process id of the server.
+    pub pid: u32,
+}
+
+/// Parameters of `invoke`: run one cmdlet.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct InvokeParams {
+    /// The cmdlet, `Verb-CsNoun`.
+    pub cmdlet: String,
+    /// Parameters by name; those that the client resolves by itself (paths) are not sent.
+    #[serde(default)]
+    #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
+    pub parameters: Option<Box<RawValue>>,
+    /// Plan only: report what would change and change nothing.
+    #[serde(default)]
+    pub what_if: bool,
+    /// Names the call, so that a retry after a lost reply returns the first result. 8 to 64 characters.
+    #[serde(default)]
+    pub idempotency_key: Option<String>,
+    /// The longest time the call may take, in milliseconds.
+    #[serde(default)]
+    pub deadline_ms: Option<u64>,
+    /// True when chunks of bytes follow, ended by an `endInput` notification.
+    #[serde(default)]
+    pub input: bool,
+}
+
+/// Answer to `invoke`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct InvokeResult {
+    /// The version that the call made, when it changed something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u64>,
+    /// Bytes sent as chunks.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub bytes: u64,
+    /// SHA-256 of the bytes sent, in hexadecimal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// True when this is the remembered result of an earlier call with the same idempotency key.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub repeated: bool,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde asks for"
+)]
+fn is_zero(value: &u64) -> bool {
+    *value == 0
+}
+
+/// Answer to `status`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StatusResult {
+    /// Process id of the server.
+    pub pid: u32,
+    /// The pipe's rooted name.
+    pub pipe: String,
+    /// The data folder.
+    pub home: String,
+    /// Version of the executable.
+    pub version: String,
+    /// The newest version in the Central Management store.
+    pub store_version: u64,
+    /// The newest version in the local store.
+    pub local_store_version: u64,
+    /// Bytes of the newest central version that are not yet kept in deflated form.
+    pub pending_bytes: u64,
+}
+
+/// One record of a running call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "stream", rename_all = "camelCase")]
+pub enum Record {
+    /// Objects for the success stream, all of one type.
+    Object {
+        /// The type, a key of the output type manifests; `System.String` for plain texts.
+        r#type: String,
+        /// The values, properties in the order of the type.
+        values: Vec<serde_json::Value>,
+    },
+    /// Text for -Verbose.
+    Verbose {
+        /// One sentence.
+        text: String,
+    },
+    /// Text for the warning stream.
+    Warning {
+        /// One sentence.
+        text: String,
+    },
+    /// Text for -Debug.
+    Debug {
+        /// One sentence.
+        text: String,
+    },
+    /// How far the call is.
+    Progress {
+        /// What is being done.
+        activity: String,
+        /// Where it stands.
+        status: String,
+        /// 0 to 100, or absent when unknown.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        percent: Option<u8>,
+    },
+    /// One line of a plan, for -WhatIf.
+    WhatIf {
+        /// The thing.
+        target: String,
+        /// What would happen to it: `add`, `change`, `remove`.
+        action: String,
+    },
+    /// An error that does not end the call.
+    Error {
+        /// What went wrong.
+        error: Box<ErrorReport>,
+    },
+}
+
+/// What the server or the client says without expecting an answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "method", content = "params", rename_all = "camelCase")]
+pub enum Notification {
+    /// Server to client: a record of a call.
+    Record {
+        /// The call.
+        call: CallId,
+        /// The record.
+        #[serde(flatten)]
+        record: Record,
+    },
+    /// Server to client: chunks of input were taken.
+    Ack {
+        /// The call.
+        call: CallId,
+        /// How many chunks more may be sent.
+        chunks: u32,
+    },
+    /// Client to server: all chunks of input were sent.
+    EndInput {
+        /// The call.
+        call: CallId,
+    },
+    /// Client to server: stop a call.
+    Cancel {
+        /// The call.
+        call: CallId,
+    },
+}
+
+/// The error member of a JSON-RPC answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RpcError {
+    /// -32700 not JSON, -32600 not a request, -32601 unknown method, -32602 wrong parameters, -32000 everything else.
+    pub code: i32,
+    /// One sentence.
+    pub message: String,
+    /// The whole error.
+    pub data: ErrorReport,
+}

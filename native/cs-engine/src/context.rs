@@ -1,0 +1,137 @@
+//! The engine's surroundings, as traits that the executable implements.
+
+use std::fs::File;
+use std::sync::Arc;
+
+use cs_contract::{ErrorReport, Record};
+use cs_model::{StoreKind, Uuid};
+use cs_store::Store;
+use serde_json::value::RawValue;
+
+/// The call was cancelled, timed out, or its client went away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the call was stopped")]
+pub struct Stopped;
+
+/// One running call's connection to its client.
+pub trait CallIo {
+    /// Sends a record.
+    ///
+    /// # Errors
+    /// [`Stopped`] when nobody waits for it any more.
+    fn record(&mut self, record: Record) -> Result<(), Stopped>;
+
+    /// Tells whether to stop. Cheap; long work asks often.
+    fn stopped(&self) -> bool;
+
+    /// Sends bytes of the result, in chunks of any length.
+    ///
+    /// # Errors
+    /// [`Stopped`] when nobody waits for them any more.
+    fn output(&mut self, bytes: &[u8]) -> Result<(), Stopped>;
+
+    /// The client's bytes, received whole into a private file at its start.
+    ///
+    /// # Errors
+    /// An [`ErrorReport`] when no input was announced, it is too long, or the disk is full.
+    fn input(&mut self) -> Result<File, ErrorReport>;
+}
+
+/// One call, as it came over the pipe.
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'a> {
+    /// The cmdlet as written by the client.
+    pub cmdlet: &'a str,
+    /// The parameters, not yet looked at.
+    pub parameters: Option<&'a RawValue>,
+    /// Plan only.
+    pub what_if: bool,
+    /// Names the call for retries.
+    pub idempotency_key: Option<&'a str>,
+}
+
+/// The time.
+pub trait Clock: Send + Sync {
+    /// Now, UTC, RFC 3339.
+    fn now(&self) -> String;
+}
+
+/// Fresh guids.
+pub trait Ids: Send + Sync {
+    /// A new one.
+    fn guid(&self) -> Uuid;
+}
+
+/// The accounts of this machine or domain.
+pub trait Directory: Send + Sync {
+    /// The groups and roles that an account is a member of; `Ok(None)` when there is no such account.
+    ///
+    /// # Errors
+    /// A sentence, when the accounts cannot be read.
+    fn member_of(&self, account: &str) -> Result<Option<Vec<String>>, String>;
+}
+
+/// When an audit line is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuditPhase {
+    /// The decision, and for changing calls the intent: written before the effect.
+    Decision,
+    /// The outcome: written after it.
+    Outcome,
+}
+
+/// One line of the audit log, without time, number and chain, which the log adds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditEntry {
+    /// When.
+    pub phase: AuditPhase,
+    /// Who, as the operating system says.
+    pub principal: String,
+    /// The cmdlet.
+    pub cmdlet: String,
+    /// The store.
+    pub store: StoreKind,
+    /// `allowed`, `denied`, `done`, `unchanged`, `planned`, `failed`.
+    pub result: &'static str,
+    /// Why: door, denial, error id, version.
+    pub detail: String,
+    /// True when the line must be on disk before the call goes on.
+    pub durable: bool,
+}
+
+/// The audit log.
+pub trait Audit: Send + Sync {
+    /// Appends one line.
+    ///
+    /// # Errors
+    /// A sentence. The caller refuses a change whose line cannot be written.
+    fn append(&self, entry: &AuditEntry) -> Result<(), String>;
+}
+
+/// What an engine is made of.
+#[derive(Clone)]
+pub struct EngineParts {
+    /// The Central Management store.
+    pub central: Arc<dyn Store>,
+    /// The local store.
+    pub local: Arc<dyn Store>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Fresh guids.
+    pub ids: Arc<dyn Ids>,
+    /// The accounts.
+    pub directory: Arc<dyn Directory>,
+    /// The audit log.
+    pub audit: Arc<dyn Audit>,
+    /// Limits on what packages and documents may hold.
+    pub limits: cs_archive::ReadLimits,
+}
+
+// The engine itself, as the executable uses it:
+//
+//   Engine::new(parts: EngineParts) -> Result<Engine, StoreError>
+//   Engine::runs_inline(&self, cmdlet: &str) -> bool      // cheap reads: run on the pipe's own thread
+//   Engine::invoke(&self, caller: &cs_rbac::Caller, call: Call<'_>, io: &mut dyn CallIo)
+//       -> Result<cs_contract::InvokeResult, cs_contract::ErrorReport>
+//   Engine::idle(&self) -> Result<u64, StoreError>         // one step of background work; bytes left to do
+//   Engine::initial_content(kind: StoreKind) -> impl Iterator<Item = PackageEvent>   // what a fresh store holds

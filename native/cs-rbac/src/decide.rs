@@ -1,0 +1,171 @@
+//! The decision itself.
+
+use cs_model::{CmdletName, ConfigScope, Role, StoreKind};
+
+use crate::{Denial, DenialReason, Grant, Rights};
+
+/// Who calls, as the operating system says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// How the audit log names the caller, for example `root (uid 0)`.
+    pub principal: String,
+    /// True when the store's settings name the caller as its owner.
+    pub is_owner: bool,
+    /// True for the machine's administrator.
+    pub is_local_administrator: bool,
+    /// Names of the groups and roles that the caller is a member of, or `None` when that could not be read.
+    pub member_of: Option<Vec<String>>,
+}
+
+/// What is asked.
+#[derive(Debug, Clone)]
+pub struct Question<'a> {
+    /// The cmdlet.
+    pub cmdlet: &'a CmdletName,
+    /// The store it is to work on.
+    pub store: StoreKind,
+    /// What it would do there.
+    pub rights: Rights,
+    /// The first door: groups whose members may run it.
+    pub groups: &'a [String],
+    /// Groups of which one is needed as well for the local store.
+    pub local_store_also: &'a [String],
+    /// True when the cmdlet works on the deployment as a whole, so that a site's scope is not enough.
+    pub whole_deployment: bool,
+}
+
+/// The roles in force.
+#[derive(Debug, Clone, Copy)]
+pub struct Policy<'a> {
+    /// All roles of the Central Management store.
+    pub roles: &'a [Role],
+}
+
+/// How a caller got in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Door {
+    /// As owner of the store.
+    Owner,
+    /// As a member of a group.
+    Group(String),
+    /// As a member of a role.
+    Role(String),
+}
+
+/// Decides one question. Adding a role or a group to a caller never takes a right away.
+///
+/// # Errors
+/// [`Denial`] with a sentence that names the cmdlet and who may run it. Unknown membership denies.
+pub fn decide(
+    policy: Policy<'_>,
+    caller: &Caller,
+    question: &Question<'_>,
+) -> Result<Grant, Denial> {
+    let holders: Vec<&Role> = policy
+        .roles
+        .iter()
+        .filter(|role| role.cmdlets.contains(question.cmdlet))
+        .collect();
+    let deny = |reason| denial(reason, question, &holders);
+
+    if caller.is_owner {
+        return Ok(grant(
+            caller,
+            question,
+            vec![ConfigScope::Global],
+            &Door::Owner,
+        ));
+    }
+    let Some(member_of) = &caller.member_of else {
+        return Err(deny(DenialReason::MembershipUnknown));
+    };
+    let is_member = |name: &str| {
+        member_of
+            .iter()
+            .any(|group| group.eq_ignore_ascii_case(name))
+    };
+
+    let mut refused = DenialReason::NotHeld;
+    if let Some(group) = question.groups.iter().find(|group| is_member(group)) {
+        let local_right = question.store == StoreKind::Central
+            || question.local_store_also.is_empty()
+            || caller.is_local_administrator
+            || question
+                .local_store_also
+                .iter()
+                .any(|group| is_member(group));
+        if local_right {
+            let door = Door::Group(group.clone());
+            return Ok(grant(caller, question, vec![ConfigScope::Global], &door));
+        }
+        refused = DenialReason::LocalStoreRight;
+    }
+
+    let mut scopes: Vec<ConfigScope> = Vec::new();
+    let mut through = None;
+    for role in holders
+        .iter()
+        .filter(|role| is_member(role.identity.as_str()))
+    {
+        let usable =
+            !question.whole_deployment || role.config_scopes.contains(&ConfigScope::Global);
+        if usable {
+            through.get_or_insert_with(|| Door::Role(role.identity.to_string()));
+            for scope in &role.config_scopes {
+                if !scopes.contains(scope) {
+                    scopes.push(scope.clone());
+                }
+            }
+        } else if refused == DenialReason::NotHeld {
+            refused = DenialReason::ScopeTooNarrow;
+        }
+    }
+    match through {
+        Some(door) if !scopes.is_empty() => Ok(grant(caller, question, scopes, &door)),
+        _ => Err(deny(refused)),
+    }
+}
+
+fn grant(caller: &Caller, question: &Question<'_>, scopes: Vec<ConfigScope>, door: &Door) -> Grant {
+    Grant {
+        cmdlet: question.cmdlet.clone(),
+        store: question.store,
+        rights: question.rights,
+        scopes,
+        principal: caller.principal.clone(),
+        reason: match door {
+            Door::Owner => "owner of the store".to_owned(),
+            Door::Group(name) => format!("member of {name}"),
+            Door::Role(name) => format!("role {name}"),
+        },
+    }
+}
+
+fn denial(reason: DenialReason, question: &Question<'_>, holders: &[&Role]) -> Denial {
+    let groups = question.groups.iter().cloned();
+    let roles = holders.iter().map(|role| role.identity.to_string());
+    let who_may: Vec<String> = groups.chain(roles).collect();
+    let cmdlet = question.cmdlet;
+    let may = match who_may.as_slice() {
+        [] => "nobody but the store's owner may run it".to_owned(),
+        names => format!("members of {} may", names.join(", ")),
+    };
+    let message = match reason {
+        DenialReason::NotHeld => format!("you may not run {cmdlet}; {may}"),
+        DenialReason::ScopeTooNarrow => format!(
+            "you may not run {cmdlet}: it works on the whole deployment and your role covers only a part; {may}"
+        ),
+        DenialReason::MembershipUnknown => {
+            format!("you may not run {cmdlet}: your group memberships could not be read; {may}")
+        }
+        DenialReason::LocalStoreRight => format!(
+            "you may not run {cmdlet} on the local store: it needs local administrator rights or membership of {} as well",
+            question.local_store_also.join(" or ")
+        ),
+    };
+    Denial {
+        reason,
+        message,
+        who_may,
+    }
+}

@@ -1,0 +1,1 @@
+//! For tests only: deployment builder, hermetic host, misbehaving peers.
