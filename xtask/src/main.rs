@@ -10,6 +10,7 @@ mod generate;
 mod new_cmdlet;
 mod sample;
 mod test;
+mod workspace;
 
 /// How a command ends: well, or with one sentence.
 type Outcome = Result<(), String>;
