@@ -126,12 +126,3 @@ pub struct EngineParts {
     /// Limits on what packages and documents may hold.
     pub limits: cs_archive::ReadLimits,
 }
-
-// The engine itself, as the executable uses it:
-//
-//   Engine::new(parts: EngineParts) -> Result<Engine, StoreError>
-//   Engine::runs_inline(&self, cmdlet: &str) -> bool      // cheap reads: run on the pipe's own thread
-//   Engine::invoke(&self, caller: &cs_rbac::Caller, call: Call<'_>, io: &mut dyn CallIo)
-//       -> Result<cs_contract::InvokeResult, cs_contract::ErrorReport>
-//   Engine::idle(&self) -> Result<u64, StoreError>         // one step of background work; bytes left to do
-//   Engine::initial_content(kind: StoreKind) -> impl Iterator<Item = PackageEvent>   // what a fresh store holds

@@ -1,8 +1,21 @@
 //! What each cmdlet means. The engine prints nothing, exits nowhere and knows no clock, environment or folder:
 //! what it needs comes in through [`EngineParts`] and [`CallIo`], what it has to say goes to the latter.
 
+mod audit;
+mod cmdlets;
 mod context;
+mod engine;
+mod fault;
+mod initial;
+mod item;
+mod parameters;
+mod roles;
+mod topology;
+mod wildcard;
+mod xml;
 
 pub use context::{
     Audit, AuditEntry, AuditPhase, Call, CallIo, Clock, Directory, EngineParts, Ids, Stopped,
 };
+pub use engine::Engine;
+pub use initial::initial_content;

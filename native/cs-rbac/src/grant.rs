@@ -94,3 +94,16 @@ pub struct Denial {
     /// Groups and roles that would be let in.
     pub who_may: Vec<String>,
 }
+
+/// The grant with which the decision itself reads the roles. It reads and nothing more, and never leaves the engine.
+#[must_use]
+pub fn policy_grant(store: StoreKind, cmdlet: CmdletName) -> Grant {
+    Grant {
+        cmdlet,
+        store,
+        rights: Rights::Read,
+        scopes: vec![ConfigScope::Global],
+        principal: "access decision".to_owned(),
+        reason: "reads the roles".to_owned(),
+    }
+}

@@ -7,4 +7,4 @@ mod decide;
 mod grant;
 
 pub use decide::{Caller, Door, Policy, Question, decide};
-pub use grant::{Denial, DenialReason, Grant, Rights};
+pub use grant::{Denial, DenialReason, Grant, Rights, policy_grant};

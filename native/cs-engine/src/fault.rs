@@ -1,0 +1,89 @@
+//! The one table that turns errors of the crates below into what a user reads.
+
+use cs_archive::ReadError;
+use cs_contract::{ErrorId, ErrorReport};
+use cs_rbac::Denial;
+use cs_store::StoreError;
+
+use crate::Stopped;
+
+/// What ends a call.
+pub type Fault = ErrorReport;
+
+/// The report of a refused call.
+pub fn from_denial(denial: &Denial, cmdlet: &str) -> Fault {
+    ErrorReport::new(ErrorId::AccessDenied, sentence(&denial.message)).on("Cmdlet", cmdlet)
+}
+
+/// The report of a stopped call.
+pub fn from_stopped(_: Stopped) -> Fault {
+    ErrorReport::new(ErrorId::CallCancelled, "The call was stopped.")
+}
+
+/// The report of a store's error.
+pub fn from_store(error: &StoreError) -> Fault {
+    let id = match error {
+        StoreError::Busy => ErrorId::StoreBusy,
+        StoreError::NotGranted { .. } => ErrorId::AccessDenied,
+        StoreError::DuplicateDocument { .. } | StoreError::DuplicateItem { .. } => {
+            ErrorId::PackageRefused
+        }
+        StoreError::Stale { .. } => ErrorId::DocumentChanged,
+        StoreError::Damaged(_) => ErrorId::StoreDamaged,
+        StoreError::Stopped => ErrorId::CallCancelled,
+        StoreError::DiskFull
+        | StoreError::NoSuchVersion(_)
+        | StoreError::TooNew { .. }
+        | StoreError::Failed(_) => ErrorId::StoreFailed,
+        StoreError::Malformed(_) => ErrorId::InternalFault,
+    };
+    let report = ErrorReport::new(id, sentence(&error.to_string()));
+    match error {
+        StoreError::DiskFull => report
+            .hint("Free space on the disk of the data folder and repeat; nothing was changed."),
+        StoreError::DuplicateDocument { id } | StoreError::DuplicateItem { id, .. } => report
+            .on("Document", id.text())
+            .hint("Remove one of the two from the package; nothing was changed."),
+        StoreError::Stale { id } => report.on("Document", id.text()),
+        _ => report,
+    }
+}
+
+/// The report of a package's or document's fault.
+pub fn from_read(error: &ReadError) -> Fault {
+    let text = sentence(&error.to_string());
+    match error {
+        ReadError::NotAZip { .. } | ReadError::Truncated { .. } => {
+            ErrorReport::new(ErrorId::PackageDamaged, text)
+        }
+        ReadError::Damaged { entry, .. } => {
+            ErrorReport::new(ErrorId::PackageDamaged, text).on("Entry", entry.as_str())
+        }
+        ReadError::Refused { entry, .. } => {
+            ErrorReport::new(ErrorId::PackageRefused, text).on("Entry", entry.as_str())
+        }
+        ReadError::Missing { part } => {
+            ErrorReport::new(ErrorId::PackageIncomplete, text).on("Entry", part.as_str())
+        }
+        ReadError::Limit { .. } => ErrorReport::new(ErrorId::LimitExceeded, text),
+        ReadError::Xml { entry, .. } => {
+            ErrorReport::new(ErrorId::XmlInvalid, text).on("Entry", entry.as_str())
+        }
+        ReadError::Io(_) => ErrorReport::new(ErrorId::StoreFailed, text),
+        ReadError::Stopped => from_stopped(Stopped),
+    }
+}
+
+/// A message as a sentence: capital letter in front, full stop behind.
+pub fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let mut whole: String = letters
+        .next()
+        .map(|first| first.to_uppercase().collect())
+        .unwrap_or_default();
+    whole.push_str(letters.as_str());
+    if !whole.ends_with(['.', '?', '!']) {
+        whole.push('.');
+    }
+    whole
+}
