@@ -81,6 +81,8 @@ catalog! {
     CmdletUnknown => ObjectNotFound, "System.Management.Automation.CommandNotFoundException", "Run Get-Command -Module CsVault for the cmdlets that there are.";
     /// No role has this name, SID or pattern.
     RoleNotFound => ObjectNotFound, "System.Management.Automation.ItemNotFoundException", "Run Get-CsAdminRole to see all roles.";
+    /// The store holds no topology.
+    TopologyNotFound => ObjectNotFound, "System.Management.Automation.ItemNotFoundException", "Publish a topology with Publish-CsTopology, or import a package that holds one.";
     /// No account has this name.
     AccountNotFound => ObjectNotFound, "System.Management.Automation.ItemNotFoundException", "Give the account name (SamAccountName), not the display name, SIP address or user principal name.";
     /// The file is not there.

@@ -19,5 +19,5 @@ pub use manifest::{
 };
 pub use message::{
     CallId, HelloParams, HelloResult, InvokeParams, InvokeResult, Notification, PROTOCOL_VERSION,
-    Record, RpcError, StatusResult,
+    Record, RpcError, StatusResult, Values,
 };

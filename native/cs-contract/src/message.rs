@@ -112,6 +112,63 @@ pub struct StatusResult {
     pub pending_bytes: u64,
 }
 
+/// A JSON array of values as text, so that what was put into JSON once is sent many times as it is.
+#[derive(Debug, Clone)]
+pub struct Values(Box<RawValue>);
+
+impl Values {
+    /// Values that were not put into JSON yet.
+    #[must_use]
+    pub fn new(values: &[serde_json::Value]) -> Self {
+        Self::join(values.iter().map(ToString::to_string))
+    }
+
+    /// Values that each are JSON already. What is not becomes an empty array; the types of the callers keep that from happening.
+    #[must_use]
+    pub fn join<T: AsRef<str>>(values: impl IntoIterator<Item = T>) -> Self {
+        let mut text = String::from("[");
+        for value in values {
+            if text.len() > 1 {
+                text.push(',');
+            }
+            text.push_str(value.as_ref());
+        }
+        text.push(']');
+        Self(RawValue::from_string(text).unwrap_or_else(|_| RawValue::NULL.to_owned()))
+    }
+
+    /// The array as JSON text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        self.0.get()
+    }
+
+    /// The values one by one.
+    #[must_use]
+    pub fn parse(&self) -> Vec<serde_json::Value> {
+        serde_json::from_str(self.text()).unwrap_or_default()
+    }
+}
+
+impl PartialEq for Values {
+    fn eq(&self, other: &Self) -> bool {
+        self.parse() == other.parse()
+    }
+}
+
+impl Serialize for Values {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Values {
+    // Not through RawValue: inside a tagged record the text itself is gone by then.
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Vec::<serde_json::Value>::deserialize(deserializer).map(|values| Self::new(&values))
+    }
+}
+
 /// One record of a running call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "stream", rename_all = "camelCase")]
@@ -121,7 +178,8 @@ pub enum Record {
         /// The type, a key of the output type manifests; `System.String` for plain texts.
         r#type: String,
         /// The values, properties in the order of the type.
-        values: Vec<serde_json::Value>,
+        #[schemars(with = "Vec<serde_json::Value>")]
+        values: Values,
     },
     /// Text for -Verbose.
     Verbose {
@@ -202,4 +260,32 @@ pub struct RpcError {
     pub message: String,
     /// The whole error.
     pub data: ErrorReport,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn records_survive_the_wire() {
+        let record = Record::Object {
+            r#type: "System.String".to_owned(),
+            values: Values::join(["\"a\"", "{\"B\":[1,null]}"]),
+        };
+        let sent = serde_json::to_string(&Notification::Record {
+            call: 7,
+            record: record.clone(),
+        })
+        .unwrap();
+        let Notification::Record { call, record: got } = serde_json::from_str(&sent).unwrap()
+        else {
+            panic!("{sent}");
+        };
+        assert_eq!((call, &got), (7, &record), "{sent}");
+        assert_eq!(
+            Values::new(&[json!("a"), json!({"B": [1, null]})]),
+            Values::join(["\"a\"", "{\"B\":[1,null]}"])
+        );
+    }
 }

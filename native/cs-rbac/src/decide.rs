@@ -1,5 +1,7 @@
 //! The decision itself.
 
+use std::collections::HashMap;
+
 use cs_model::{CmdletName, ConfigScope, Role, StoreKind};
 
 use crate::{Denial, DenialReason, Grant, Rights};
@@ -34,11 +36,44 @@ pub struct Question<'a> {
     pub whole_deployment: bool,
 }
 
-/// The roles in force.
-#[derive(Debug, Clone, Copy)]
-pub struct Policy<'a> {
-    /// All roles of the Central Management store.
-    pub roles: &'a [Role],
+/// The roles in force, indexed by cmdlet, so that a decision costs the same however long the roles' lists are.
+#[derive(Debug, Clone, Default)]
+pub struct Policy {
+    roles: Vec<Role>,
+    holders: HashMap<CmdletName, Vec<usize>>,
+}
+
+impl Policy {
+    /// A policy of all roles of the Central Management store.
+    #[must_use]
+    pub fn new(roles: Vec<Role>) -> Self {
+        let mut holders: HashMap<CmdletName, Vec<usize>> = HashMap::new();
+        for (place, role) in roles.iter().enumerate() {
+            for cmdlet in &role.cmdlets {
+                let places = holders.entry(cmdlet.clone()).or_default();
+                if places.last() != Some(&place) {
+                    places.push(place);
+                }
+            }
+        }
+        Self { roles, holders }
+    }
+
+    /// The roles, in their order.
+    #[must_use]
+    pub fn roles(&self) -> &[Role] {
+        &self.roles
+    }
+
+    /// The roles that hold a cmdlet, in their order.
+    pub fn holders(&self, cmdlet: &CmdletName) -> impl Iterator<Item = &Role> {
+        let places = self
+            .holders
+            .get(cmdlet)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        places.iter().filter_map(|&place| self.roles.get(place))
+    }
 }
 
 /// How a caller got in.
@@ -56,17 +91,8 @@ pub enum Door {
 ///
 /// # Errors
 /// [`Denial`] with a sentence that names the cmdlet and who may run it. Unknown membership denies.
-pub fn decide(
-    policy: Policy<'_>,
-    caller: &Caller,
-    question: &Question<'_>,
-) -> Result<Grant, Denial> {
-    let holders: Vec<&Role> = policy
-        .roles
-        .iter()
-        .filter(|role| role.cmdlets.contains(question.cmdlet))
-        .collect();
-    let deny = |reason| denial(reason, question, &holders);
+pub fn decide(policy: &Policy, caller: &Caller, question: &Question<'_>) -> Result<Grant, Denial> {
+    let deny = |reason| denial(reason, question, policy);
 
     if caller.is_owner {
         return Ok(grant(
@@ -103,8 +129,8 @@ pub fn decide(
 
     let mut scopes: Vec<ConfigScope> = Vec::new();
     let mut through = None;
-    for role in holders
-        .iter()
+    for role in policy
+        .holders(question.cmdlet)
         .filter(|role| is_member(role.identity.as_str()))
     {
         let usable =
@@ -141,9 +167,11 @@ fn grant(caller: &Caller, question: &Question<'_>, scopes: Vec<ConfigScope>, doo
     }
 }
 
-fn denial(reason: DenialReason, question: &Question<'_>, holders: &[&Role]) -> Denial {
+fn denial(reason: DenialReason, question: &Question<'_>, policy: &Policy) -> Denial {
     let groups = question.groups.iter().cloned();
-    let roles = holders.iter().map(|role| role.identity.to_string());
+    let roles = policy
+        .holders(question.cmdlet)
+        .map(|role| role.identity.to_string());
     let who_may: Vec<String> = groups.chain(roles).collect();
     let cmdlet = question.cmdlet;
     let may = match who_may.as_slice() {
