@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::Outcome;
-use crate::workspace::{find_pwsh, root};
+use crate::workspace::{executable, find_pwsh, root};
 
 /// Options of the command.
 #[derive(clap::Args)]
@@ -73,7 +73,9 @@ fn rust_tests(tally: &mut Tally) -> Outcome {
         }
     })?;
     if !status && tally.failed == 0 {
-        tally.broken.push("the Rust tests could not be built or run".to_owned());
+        tally
+            .broken
+            .push("the Rust tests could not be built or run".to_owned());
     }
     Ok(())
 }
@@ -89,11 +91,13 @@ fn pester_tests(tally: &mut Tally) -> Outcome {
         }
         return Ok(());
     };
-    build_executable()?;
+    // The Pester files start the executable of the build folder.
+    let executable = executable("csvault")?;
     let mut command = Command::new(pwsh);
     command
         .args(["-NoProfile", "-NonInteractive", "-File"])
         .arg(root().join("tests/pester/run.ps1"))
+        .env("CSVAULT_EXE", executable)
         .current_dir(root());
     let mut counted = false;
     let status = read_lines(command, &mut |line| {
@@ -109,32 +113,26 @@ fn pester_tests(tally: &mut Tally) -> Outcome {
         }
     })?;
     if !counted {
-        tally.broken.push("the Pester files did not run to their end".to_owned());
+        tally
+            .broken
+            .push("the Pester files did not run to their end".to_owned());
     } else if !status && tally.failed == 0 {
-        tally.broken.push("the Pester run failed without a failed test".to_owned());
+        tally
+            .broken
+            .push("the Pester run failed without a failed test".to_owned());
     }
     Ok(())
-}
-
-/// The Pester files start the executable of the build folder.
-fn build_executable() -> Outcome {
-    let status = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--package", "csvault"])
-        .current_dir(root())
-        .status()
-        .map_err(|error| format!("cargo could not be started: {error}"))?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err("the executable did not build".to_owned())
-    }
 }
 
 /// Runs a command and hands out its lines; true when it ended well.
 fn read_lines(mut command: Command, each: &mut dyn FnMut(&str)) -> Result<bool, String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let fail = |error: std::io::Error| format!("{name} could not be run: {error}");
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(fail)?;
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(fail)?;
     if let Some(output) = child.stdout.take() {
         let mut reader = BufReader::new(output);
         let mut line = Vec::new();
