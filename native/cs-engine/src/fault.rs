@@ -15,6 +15,16 @@ pub fn from_denial(denial: &Denial, cmdlet: &str) -> Fault {
     ErrorReport::new(ErrorId::AccessDenied, sentence(&denial.message)).on("Cmdlet", cmdlet)
 }
 
+/// The report of an import that would change the roles, by somebody who may not.
+pub fn from_denial_of_roles() -> Fault {
+    ErrorReport::new(
+        ErrorId::AccessDenied,
+        "The package changes the roles, which needs the right to run Set-CsAdminRole for the whole deployment as well.",
+    )
+    .on("Document", crate::roles::roles_document().text())
+    .hint("Ask a member of RTCUniversalServerAdmins, or import a package that holds the roles as they are; nothing was changed.")
+}
+
 /// The report of a stopped call.
 pub fn from_stopped(_: Stopped) -> Fault {
     ErrorReport::new(ErrorId::CallCancelled, "The call was stopped.")

@@ -9,6 +9,7 @@ mod fault;
 mod initial;
 mod item;
 mod parameters;
+mod retry;
 mod roles;
 mod topology;
 mod wildcard;

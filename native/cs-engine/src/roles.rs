@@ -7,7 +7,7 @@ use cs_model::{
     CmdletName, ConfigScope, DocumentId, DocumentKey, Role, RoleName, ScopeClass, StoreKind,
     UserScope, Version,
 };
-use cs_rbac::{Grant, policy_grant};
+use cs_rbac::{Grant, Policy, policy_grant};
 use cs_store::{Store, StoreError};
 use serde_json::{Value, json};
 
@@ -36,9 +36,21 @@ pub fn roles_document() -> DocumentId {
 pub struct RoleSet {
     version: Version,
     /// In the order of the document.
-    pub roles: Vec<Role>,
-    /// The same as objects.
-    pub values: Vec<Value>,
+    pub policy: Policy,
+    /// The same as objects, in JSON.
+    texts: Vec<String>,
+}
+
+impl RoleSet {
+    fn new(version: Version, roles: Vec<Role>) -> Self {
+        let texts = roles.iter().map(|role| object(role).to_string()).collect();
+        Self { version, policy: Policy::new(roles), texts }
+    }
+
+    /// Each role with its object in JSON.
+    pub fn iter(&self) -> impl Iterator<Item = (&Role, &str)> {
+        self.policy.roles().iter().zip(self.texts.iter().map(String::as_str))
+    }
 }
 
 /// The roles of a store, read again when its version moved on.
@@ -68,8 +80,7 @@ impl RoleCache {
         })?;
         let grant = policy_grant(self.kind, name);
         let (version, roles) = read_roles(store, &grant)?;
-        let values = roles.iter().map(object).collect();
-        let set = Arc::new(RoleSet { version, roles, values });
+        let set = Arc::new(RoleSet::new(version, roles));
         *newest = Some(Arc::clone(&set));
         Ok(set)
     }

@@ -3,10 +3,12 @@
 mod check;
 mod input;
 mod objects;
+mod stored;
 
 pub use check::{Differences, differences, dangling};
 pub use input::decode;
 pub use objects::{TOPOLOGY_TYPE, object};
+pub use stored::stored;
 
 use cs_contract::{ErrorId, ErrorReport};
 use cs_model::DocumentKey;

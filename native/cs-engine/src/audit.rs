@@ -1,0 +1,75 @@
+//! What a call leaves in the audit log: the decision before the effect, the outcome after it.
+
+use cs_contract::{CmdletManifest, Effect, ErrorId, ErrorReport, InvokeResult};
+use cs_model::StoreKind;
+
+use crate::fault::Fault;
+use crate::{Audit, AuditEntry, AuditPhase};
+
+/// The lines of one call.
+pub struct CallLog<'a> {
+    pub audit: &'a dyn Audit,
+    pub principal: &'a str,
+    pub cmdlet: &'a str,
+    pub store: StoreKind,
+    /// True for what must not happen without a line: changes and exports.
+    pub durable: bool,
+}
+
+impl<'a> CallLog<'a> {
+    /// A log for a call of a known cmdlet.
+    pub fn new(audit: &'a dyn Audit, principal: &'a str, manifest: &CmdletManifest, cmdlet: &'a str, what_if: bool) -> Self {
+        let durable = match manifest.access.effect {
+            Effect::Read => false,
+            Effect::Export => true,
+            Effect::Write | Effect::WriteRoles => !what_if,
+        };
+        Self { audit, principal, cmdlet, store: StoreKind::Central, durable }
+    }
+
+    fn append(&self, phase: AuditPhase, result: &'static str, detail: String) -> Result<(), String> {
+        self.audit.append(&AuditEntry {
+            phase,
+            principal: self.principal.to_owned(),
+            cmdlet: self.cmdlet.to_owned(),
+            store: self.store,
+            result,
+            detail,
+            durable: self.durable,
+        })
+    }
+
+    /// The call is allowed. A change or an export whose line cannot be written is refused; looking is not,
+    /// so that a full disk does not blind those who have to mend it.
+    pub fn allowed(&self, reason: &str) -> Result<(), Fault> {
+        match self.append(AuditPhase::Decision, "allowed", reason.to_owned()) {
+            Err(error) if self.durable => Err(ErrorReport::new(
+                ErrorId::AuditUnavailable,
+                format!("{} is refused because the audit log cannot be written: {error}", self.cmdlet),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// The call is denied; a line that cannot be written changes nothing about that.
+    pub fn denied(&self, reason: &str) {
+        let _already_denied = self.append(AuditPhase::Decision, "denied", reason.to_owned());
+    }
+
+    /// How the call ended. Reading leaves a line only when it failed.
+    pub fn ended(&self, outcome: &Result<InvokeResult, Fault>, what_if: bool, changes: bool) {
+        let (result, detail) = match outcome {
+            Err(fault) => ("failed", format!("{}: {}", fault.id.as_str(), fault.message)),
+            Ok(_) if what_if => ("planned", String::new()),
+            Ok(done) => match (done.version, &done.sha256) {
+                (Some(version), _) if done.repeated => ("done", format!("version {version}, repeated")),
+                (Some(version), _) => ("done", format!("version {version}")),
+                (None, Some(hash)) => ("done", format!("{} bytes, sha256 {hash}", done.bytes)),
+                (None, None) if changes => ("unchanged", String::new()),
+                (None, None) => return,
+            },
+        };
+        // The effect is there already; a missing line shows as a decision without an outcome.
+        let _too_late_to_refuse = self.append(AuditPhase::Outcome, result, detail);
+    }
+}

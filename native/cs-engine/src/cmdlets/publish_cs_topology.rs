@@ -1,0 +1,200 @@
+//! `Publish-CsTopology`: a topology document takes the place of the one in the Central Management store.
+
+use std::fs::File;
+use std::io::Read;
+
+use cs_contract::{ErrorId, ErrorReport, InvokeResult, Record};
+use cs_model::{DocumentId, DocumentKey, ItemKey};
+use cs_store::CommitInfo;
+
+use crate::engine::{Handler, Running};
+use crate::fault::{Fault, from_read, from_stopped, from_store};
+use crate::item::{global_item, with_payload};
+use crate::retry::remembered;
+use crate::topology::{self, stored};
+use crate::xml::{self, escape};
+
+pub const HANDLER: Handler = Handler { inline: false, whole_deployment: true, run };
+
+/// The longest topology document, in bytes.
+const DOCUMENT_BYTES: u64 = 64 * 1024 * 1024;
+
+fn run(call: &mut Running<'_>) -> Result<InvokeResult, Fault> {
+    if call.parameters.switch("FinalizeUninstall") {
+        return Err(ErrorReport::new(ErrorId::FeatureNotAvailable, "-FinalizeUninstall is not available.")
+            .on("Parameter", "FinalizeUninstall"));
+    }
+    if let Some(result) = remembered(call)? {
+        return Ok(result);
+    }
+    let text = topology::decode(&read_all(call.io.input()?)?)?;
+    cs_archive::xml::check_xml(text.as_bytes(), "Topology", &call.engine.parts.limits)
+        .map_err(|error| from_read(&error))?;
+    let root = topology::parse(&text)?;
+    refuse_dangling(call, &root)?;
+
+    let snapshot = call.store().snapshot(&call.grant).map_err(|error| from_store(&error))?;
+    let current = stored(snapshot.as_ref())?;
+    let signature = call.engine.parts.ids.guid();
+    let old_payload = current.as_ref().map(|current| current.payload()).transpose()?;
+    // What is already there, apart from its signature, is no change.
+    if let Some(old) = old_payload
+        && unsigned(old)? == unsigned(&text)?
+    {
+        let text = "The topology is in the store already; nothing was changed.".to_owned();
+        call.io.record(Record::Verbose { text }).map_err(from_stopped)?;
+        return Ok(InvokeResult::default());
+    }
+    if call.what_if {
+        plan(call, old_payload, &text)?;
+    }
+    let payload = signed(&text, &signature.to_string())?;
+    let content = match &current {
+        Some(current) => with_payload(&current.item, signature, &payload)
+            .map_err(|fault| ErrorReport::new(ErrorId::StoreDamaged, format!("The stored topology cannot be read: {fault}.")))?,
+        None => global_item(signature, &payload),
+    };
+    let commit = (!call.what_if).then(|| CommitInfo {
+        time: call.engine.parts.clock.now(),
+        message: "Publish of a topology".to_owned(),
+        idempotency_key: call.idempotency_key.map(str::to_owned),
+    });
+    let key = current.as_ref().map_or_else(ItemKey::global, |current| current.key.clone());
+    let outcome = call
+        .store()
+        .put_item(
+            &call.grant,
+            commit.as_ref(),
+            &DocumentId::Keyed(DocumentKey::topology()),
+            &key,
+            signature,
+            current.as_ref().and_then(|current| current.signature),
+            content.as_bytes(),
+        )
+        .map_err(|error| from_store(&error))?;
+    let version = (outcome.changed && !call.what_if).then_some(outcome.version.0);
+    if let Some(version) = version {
+        let text = format!("The topology is published in version {version} of the Central Management store.");
+        call.io.record(Record::Verbose { text }).map_err(from_stopped)?;
+    }
+    Ok(InvokeResult { version, ..InvokeResult::default() })
+}
+
+fn read_all(file: File) -> Result<Vec<u8>, Fault> {
+    let mut bytes = Vec::new();
+    file.take(DOCUMENT_BYTES + 1).read_to_end(&mut bytes).map_err(|error| {
+        ErrorReport::new(ErrorId::StoreFailed, format!("The received document cannot be read: {error}."))
+    })?;
+    if bytes.len() as u64 > DOCUMENT_BYTES {
+        return Err(ErrorReport::new(
+            ErrorId::LimitExceeded,
+            format!("The topology document is longer than {DOCUMENT_BYTES} bytes."),
+        )
+        .on("Document", "Topology"));
+    }
+    Ok(bytes)
+}
+
+/// References that lead nowhere are refused; with -Force they are warnings.
+fn refuse_dangling(call: &mut Running<'_>, root: &xml::Element) -> Result<(), Fault> {
+    let faults = topology::dangling(root);
+    if call.parameters.switch("Force") {
+        for text in faults {
+            call.io.record(Record::Warning { text }).map_err(from_stopped)?;
+        }
+        return Ok(());
+    }
+    if faults.is_empty() {
+        return Ok(());
+    }
+    Err(ErrorReport::new(ErrorId::XmlInvalid, faults.join(" "))
+        .on("Document", "Topology")
+        .hint("Mend the document, or use -Force to publish it as it is; nothing was changed."))
+}
+
+fn plan(call: &mut Running<'_>, old: Option<&str>, new: &str) -> Result<(), Fault> {
+    let new_root = topology::parse(new)?;
+    let old_root = old.map(topology::parse).transpose()?;
+    let found = topology::differences(old_root.as_ref().zip(old), (&new_root, new));
+    let lines = [("add", found.added), ("change", found.changed), ("remove", found.removed)];
+    for (action, targets) in lines {
+        for target in targets {
+            let record = Record::WhatIf { target, action: action.to_owned() };
+            call.io.record(record).map_err(from_stopped)?;
+        }
+    }
+    Ok(())
+}
+
+/// The start tag of the root and the rest behind it.
+fn split_root(text: &str) -> Result<(xml::Element, &str, &str), Fault> {
+    let root = topology::parse(text)?;
+    let whole = text.get(root.range.clone()).unwrap_or(text);
+    let tag_end = if root.inner.is_empty() {
+        whole.find('>').map_or(whole.len(), |end| end + 1)
+    } else {
+        root.inner.start.saturating_sub(root.range.start)
+    };
+    let (tag, rest) = whole.split_at_checked(tag_end).unwrap_or((whole, ""));
+    Ok((root, tag, rest))
+}
+
+/// The document without its root's signature, to compare.
+fn unsigned(text: &str) -> Result<String, Fault> {
+    signed(text, "")
+}
+
+/// The document with a signature in its root. A root without a default namespace gets an empty one, because the item around it
+/// has another.
+fn signed(text: &str, signature: &str) -> Result<String, Fault> {
+    let (root, tag, rest) = split_root(text)?;
+    let mut tag = tag.to_owned();
+    match root.attribute("Signature") {
+        Some(old) => {
+            let old = escape(old);
+            for quote in ['"', '\''] {
+                let from = format!("Signature={quote}{old}{quote}");
+                tag = tag.replacen(&from, &format!("Signature=\"{signature}\""), 1);
+            }
+        }
+        None => insert(&mut tag, &format!(" Signature=\"{signature}\"")),
+    }
+    if !tag.contains(" xmlns=") && !tag.contains("\nxmlns=") && !tag.contains("\txmlns=") {
+        insert(&mut tag, " xmlns=\"\"");
+    }
+    Ok(format!("{tag}{rest}"))
+}
+
+/// Puts an attribute at the end of a start tag.
+fn insert(tag: &mut String, attribute: &str) {
+    let body = tag.trim_end_matches('>').trim_end_matches('/').trim_end().len();
+    tag.insert_str(body, attribute);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NS: &str = "urn:schema:Microsoft.Rtc.Management.Deploy.Topology.2008";
+
+    #[test]
+    fn signature_is_set_in_the_root_alone() {
+        let text = format!("<Topology xmlns=\"{NS}\" Signature='a'><Sites/></Topology>");
+        let expected = format!("<Topology xmlns=\"{NS}\" Signature=\"b\"><Sites/></Topology>");
+        assert_eq!(signed(&text, "b").unwrap(), expected);
+        let bare = format!("<Topology xmlns=\"{NS}\" />");
+        assert_eq!(signed(&bare, "b").unwrap(), format!("<Topology xmlns=\"{NS}\" Signature=\"b\" />"));
+        let prefixed = format!("<t:Topology xmlns:t=\"{NS}\"></t:Topology>");
+        assert_eq!(
+            signed(&prefixed, "b").unwrap(),
+            format!("<t:Topology xmlns:t=\"{NS}\" Signature=\"b\" xmlns=\"\"></t:Topology>")
+        );
+    }
+
+    #[test]
+    fn documents_that_differ_in_their_signature_are_equal() {
+        let one = format!("<Topology xmlns=\"{NS}\" Signature=\"a\"/>");
+        let two = format!("<Topology xmlns=\"{NS}\" Signature=\"b\"/>");
+        assert_eq!(unsigned(&one).unwrap(), unsigned(&two).unwrap());
+    }
+}

@@ -1,0 +1,222 @@
+//! From a call to its handler: name, decision, parameters, audit.
+
+use std::sync::Arc;
+
+use cs_contract::{Effect, ErrorId, ErrorReport, InvokeResult};
+use cs_model::{CmdletName, StoreKind};
+use cs_rbac::{Caller, Grant, Policy, Question, Rights, decide};
+use cs_store::{Store, StoreError};
+
+use crate::audit::CallLog;
+use crate::cmdlets;
+use crate::fault::{Fault, from_denial, sentence};
+use crate::parameters::Parameters;
+use crate::roles::{RoleCache, RoleSet};
+use crate::{AuditEntry, AuditPhase, Call, CallIo, EngineParts};
+
+/// Bytes that one step of [`Engine::idle`] deflates.
+const IDLE_STEP: u64 = 4 * 1024 * 1024;
+
+/// What a cmdlet's own file provides.
+pub struct Handler {
+    /// True when the cmdlet is quick enough to run where calls are received.
+    pub inline: bool,
+    /// True when the cmdlet works on the deployment as a whole, so that a role for one site is not enough.
+    pub whole_deployment: bool,
+    /// What it does.
+    pub run: fn(&mut Running<'_>) -> Result<InvokeResult, Fault>,
+}
+
+/// A call that was let in, as its handler sees it.
+pub struct Running<'a> {
+    pub engine: &'a Engine,
+    pub caller: &'a Caller,
+    pub parameters: Parameters,
+    /// The permission, for `kind`.
+    pub grant: Grant,
+    pub kind: StoreKind,
+    pub what_if: bool,
+    pub idempotency_key: Option<&'a str>,
+    pub io: &'a mut dyn CallIo,
+}
+
+impl Running<'_> {
+    /// The store that the call works on.
+    pub fn store(&self) -> &dyn Store {
+        self.engine.store(self.kind)
+    }
+}
+
+/// The engine of one home: both stores, one policy.
+pub struct Engine {
+    pub(crate) parts: EngineParts,
+    central_roles: RoleCache,
+    local_roles: RoleCache,
+}
+
+impl Engine {
+    /// An engine over two open stores.
+    ///
+    /// # Errors
+    /// None today; a store that cannot be read shows in the calls that need it.
+    pub fn new(parts: EngineParts) -> Result<Self, StoreError> {
+        Ok(Self {
+            parts,
+            central_roles: RoleCache::new(StoreKind::Central),
+            local_roles: RoleCache::new(StoreKind::Local),
+        })
+    }
+
+    /// True when a call of this cmdlet may run on the thread that receives calls.
+    #[must_use]
+    pub fn runs_inline(&self, cmdlet: &str) -> bool {
+        cmdlets::handler(cmdlet).is_some_and(|handler| handler.inline)
+    }
+
+    /// Runs one call: records and bytes go to `io`, what stays is the result.
+    ///
+    /// # Errors
+    /// An [`ErrorReport`] that names the thing and the next step; nothing was changed then.
+    pub fn invoke(
+        &self,
+        caller: &Caller,
+        call: Call<'_>,
+        io: &mut dyn CallIo,
+    ) -> Result<InvokeResult, ErrorReport> {
+        let unknown = || self.unknown(caller, call.cmdlet);
+        let name = CmdletName::parse(call.cmdlet).map_err(|_| unknown())?;
+        let manifest = cs_contract::cmdlets()
+            .iter()
+            .find(|manifest| manifest.name().eq_ignore_ascii_case(name.as_str()))
+            .ok_or_else(unknown)?;
+        let canonical = manifest.name();
+        let handler = cmdlets::handler(&canonical).ok_or_else(unknown)?;
+        let mut log = CallLog::new(self.parts.audit.as_ref(), &caller.principal, manifest, &canonical, call.what_if);
+
+        let mut question = Question {
+            cmdlet: &name,
+            store: StoreKind::Central,
+            rights: rights(manifest.access.effect),
+            groups: &manifest.access.groups,
+            local_store_also: &manifest.access.local_store_also,
+            whole_deployment: handler.whole_deployment,
+        };
+        // First without a look at the parameters: who may not run the cmdlet learns nothing about them.
+        let central = self.decide(caller, &question, &log)?;
+        let parameters = Parameters::check(manifest, call.parameters).inspect_err(|fault| {
+            log.ended(&Err(fault.clone()), call.what_if, false);
+        })?;
+        let grant = if parameters.switch("LocalStore") {
+            question.store = StoreKind::Local;
+            log.store = StoreKind::Local;
+            self.decide(caller, &question, &log)?
+        } else {
+            central
+        };
+        log.allowed(grant.reason())?;
+
+        let mut running = Running {
+            engine: self,
+            caller,
+            parameters,
+            kind: grant.store(),
+            grant,
+            what_if: call.what_if,
+            idempotency_key: call.idempotency_key,
+            io,
+        };
+        let outcome = (handler.run)(&mut running);
+        let changes = matches!(manifest.access.effect, Effect::Write | Effect::WriteRoles);
+        log.ended(&outcome, call.what_if, changes);
+        outcome
+    }
+
+    /// Prepares a little of the next export. Returns how many bytes are left to do, over both stores.
+    ///
+    /// # Errors
+    /// When a store cannot be read or written.
+    pub fn idle(&self) -> Result<u64, StoreError> {
+        let central = self.parts.central.prepare_exports(IDLE_STEP)?;
+        if central > 0 {
+            return Ok(central);
+        }
+        self.parts.local.prepare_exports(IDLE_STEP)
+    }
+
+    /// One of the two stores.
+    pub(crate) fn store(&self, kind: StoreKind) -> &dyn Store {
+        match kind {
+            StoreKind::Central => self.parts.central.as_ref(),
+            StoreKind::Local => self.parts.local.as_ref(),
+        }
+    }
+
+    /// The roles of one of the two stores.
+    pub(crate) fn roles(&self, kind: StoreKind) -> Result<Arc<RoleSet>, Fault> {
+        match kind {
+            StoreKind::Central => self.central_roles.get(self.parts.central.as_ref()),
+            StoreKind::Local => self.local_roles.get(self.parts.local.as_ref()),
+        }
+    }
+
+    /// True when the caller may change roles: the right to run `Set-CsAdminRole` for the whole deployment.
+    pub(crate) fn may_write_roles(&self, caller: &Caller) -> bool {
+        let Ok(name) = CmdletName::parse("Set-CsAdminRole") else {
+            return false;
+        };
+        let question = Question {
+            cmdlet: &name,
+            store: StoreKind::Central,
+            rights: Rights::WriteRoles,
+            groups: &["RTCUniversalServerAdmins".to_owned()],
+            local_store_also: &[],
+            whole_deployment: true,
+        };
+        let roles = self.roles(StoreKind::Central).ok();
+        let policy = roles.as_ref().map(|roles| &roles.policy);
+        decide(policy.unwrap_or(&Policy::default()), caller, &question).is_ok()
+    }
+
+    /// The policy is the Central Management store's, whatever store the call works on.
+    fn decide(&self, caller: &Caller, question: &Question<'_>, log: &CallLog<'_>) -> Result<Grant, Fault> {
+        let roles = match self.roles(StoreKind::Central) {
+            Ok(roles) => Some(roles),
+            // Who can restore the store must not be locked out by the damage.
+            Err(_) if caller.is_owner => None,
+            Err(fault) => {
+                log.denied("the roles could not be read");
+                return Err(fault);
+            }
+        };
+        let policy = roles.as_ref().map(|roles| &roles.policy);
+        decide(policy.unwrap_or(&Policy::default()), caller, question).map_err(|denial| {
+            log.denied(&denial.message);
+            from_denial(&denial, log.cmdlet)
+        })
+    }
+
+    fn unknown(&self, caller: &Caller, cmdlet: &str) -> Fault {
+        let shown: String = cmdlet.escape_debug().take(CmdletName::MAX_LENGTH).collect();
+        let entry = AuditEntry {
+            phase: AuditPhase::Decision,
+            principal: caller.principal.clone(),
+            cmdlet: shown.clone(),
+            store: StoreKind::Central,
+            result: "denied",
+            detail: "no such cmdlet".to_owned(),
+            durable: false,
+        };
+        let _already_denied = self.parts.audit.append(&entry);
+        ErrorReport::new(ErrorId::CmdletUnknown, sentence(&format!("there is no cmdlet '{shown}'")))
+            .on("Cmdlet", shown)
+    }
+}
+
+fn rights(effect: Effect) -> Rights {
+    match effect {
+        Effect::Read => Rights::Read,
+        Effect::Export => Rights::Export,
+        Effect::Write => Rights::Write,
+        Effect::WriteRoles => Rights::WriteRoles,
+    }
+}
