@@ -4,8 +4,25 @@
 //! the package's documents to the letter (UTF-16 is turned into UTF-8). Writing joins deflated
 //! [`Run`]s into entries. Nothing here touches the disk or knows a store.
 
+mod bytes;
+mod decode;
+mod directory;
+mod error;
 mod event;
+mod inflate;
 mod limits;
+mod names;
+mod read;
+mod reader;
+mod rules;
+mod scan;
+mod split;
+mod write;
+pub mod xml;
 
+pub use error::ReadError;
 pub use event::{PackageEvent, PackageSummary, PartRole};
 pub use limits::ReadLimits;
+pub use read::{check, read};
+pub use reader::PackageReader;
+pub use write::{EntryPlan, PackageWriter, Run, TooLarge, deflate_run, package_length};

@@ -1,0 +1,292 @@
+//! A document as a stream of tokens: the tokenizer is quick-xml's, the rules are those of [`crate::rules`]. Works on a sliding
+//! window, so that memory depends on the longest piece of markup or text and not on the document.
+
+use std::borrow::Cow;
+
+use quick_xml::Reader;
+use quick_xml::events::Event;
+
+use crate::decode::{Decoder, Form};
+use crate::rules::{Broken, RawAttribute, Rules};
+use crate::{ReadError, ReadLimits};
+
+/// What was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Token<'a> {
+    /// An element begins; with `empty` it ends as well.
+    Start {
+        name: &'a str,
+        attributes: &'a [RawAttribute<'a>],
+        empty: bool,
+    },
+    /// An element ends.
+    End,
+    /// Text, references, comments and the rest.
+    Other,
+}
+
+/// Takes tokens: each with its own bytes and the number of elements around it.
+pub trait Sink {
+    /// One token. The bytes of all tokens are the bytes of the document.
+    fn token(&mut self, token: Token<'_>, raw: &str, level: usize) -> Result<(), ReadError>;
+}
+
+/// A sink for documents that are only checked.
+pub struct Discard;
+
+impl Sink for Discard {
+    fn token(&mut self, _: Token<'_>, _: &str, _: usize) -> Result<(), ReadError> {
+        Ok(())
+    }
+}
+
+/// Reads one document.
+pub struct Scanner<'l> {
+    entry: String,
+    limits: &'l ReadLimits,
+    rules: Rules<'l>,
+    decoder: Decoder,
+    window: String,
+    /// Lines and columns before the window.
+    line: u64,
+    column: u64,
+    /// Length of the window at the last try to find a token in it.
+    tried: usize,
+}
+
+impl<'l> Scanner<'l> {
+    /// A scanner for an entry of a name.
+    pub fn new(entry: &str, limits: &'l ReadLimits) -> Self {
+        Self {
+            entry: entry.to_owned(),
+            limits,
+            rules: Rules::new(limits),
+            decoder: Decoder::default(),
+            window: String::new(),
+            line: 1,
+            column: 1,
+            tried: 0,
+        }
+    }
+
+    /// Takes in some bytes; `last` when no more come.
+    pub fn push(&mut self, bytes: &[u8], last: bool, sink: &mut dyn Sink) -> Result<(), ReadError> {
+        let mut window = std::mem::take(&mut self.window);
+        let decoded = self.decoder.push(bytes, last, &mut window);
+        // A piece that is not whole is tried again when there is twice as much of it, so that the work stays in proportion.
+        if window.len() < 2 * self.tried && !last && decoded.is_ok() {
+            self.window = window;
+            return Ok(());
+        }
+        let done = self.tokens(&window, last && decoded.is_ok(), sink)?;
+        self.tried = window.len() - done;
+        if self.tried > self.limits.text_bytes.max(self.limits.tag_bytes) {
+            let limit = self.limits.text_bytes.max(self.limits.tag_bytes) as u64;
+            return Err(ReadError::limit(
+                "bytes in one piece of markup or text",
+                limit,
+            ));
+        }
+        if let Err(what) = decoded {
+            return Err(self.fault(&window, window.len(), what));
+        }
+        if last {
+            self.rules
+                .finish()
+                .map_err(|broken| self.broken(&window, window.len(), broken))?;
+        }
+        let (line, column) = self.place(&window, done);
+        (self.line, self.column) = (line, column);
+        window.drain(..done);
+        self.window = window;
+        Ok(())
+    }
+
+    /// Hands on the tokens that are whole; returns where the first one that is not begins.
+    fn tokens(
+        &mut self,
+        window: &str,
+        last: bool,
+        sink: &mut dyn Sink,
+    ) -> Result<usize, ReadError> {
+        let mut reader = Reader::from_str(window);
+        let config = reader.config_mut();
+        config.check_end_names = false;
+        config.allow_unmatched_ends = true;
+        config.trim_markup_names_in_closing_tags = false;
+        let mut attributes = Vec::new();
+        let mut start = 0;
+        loop {
+            let event = match reader.read_event() {
+                Ok(Event::Eof) => return Ok(start),
+                Ok(event) => event,
+                Err(error) => {
+                    let rest = window.get(start..).unwrap_or_default();
+                    if is_doctype(rest) {
+                        return Err(self.fault(window, start, "a DOCTYPE is not accepted"));
+                    }
+                    if !last {
+                        return Ok(start);
+                    }
+                    return Err(self.fault(window, start, &error.to_string()));
+                }
+            };
+            let end = usize::try_from(reader.buffer_position()).unwrap_or(window.len());
+            if end == window.len() && !last && matches!(event, Event::Text(_)) {
+                return Ok(start);
+            }
+            let raw = window.get(start..end).unwrap_or_default();
+            self.token(&event, raw, &mut attributes, sink)
+                .map_err(|stop| match stop {
+                    Stop::Broken(broken) => self.broken(window, start, broken),
+                    Stop::Error(error) => error,
+                })?;
+            start = end;
+        }
+    }
+
+    fn token<'t>(
+        &mut self,
+        event: &Event<'_>,
+        raw: &'t str,
+        attributes: &mut Vec<RawAttribute<'t>>,
+        sink: &mut dyn Sink,
+    ) -> Result<(), Stop> {
+        let text = raw.trim_start_matches('\u{feff}');
+        let inside = |before: usize, after: usize| {
+            text.get(before..text.len().saturating_sub(after))
+                .unwrap_or_default()
+        };
+        let level = self.rules.depth();
+        let form = self.decoder.form().unwrap_or(Form::Utf8);
+        let mut shown = Cow::Borrowed(raw);
+        let token = match event {
+            Event::Start(_) => {
+                let name = self.rules.start(inside(1, 1), false, attributes)?;
+                Token::Start {
+                    name,
+                    attributes,
+                    empty: false,
+                }
+            }
+            Event::Empty(_) => {
+                let name = self.rules.start(inside(1, 2), true, attributes)?;
+                Token::Start {
+                    name,
+                    attributes,
+                    empty: true,
+                }
+            }
+            Event::End(_) => {
+                self.rules.end(inside(2, 1))?;
+                sink.token(Token::End, raw, self.rules.depth())?;
+                return Ok(());
+            }
+            Event::Text(_) => {
+                self.rules.text(raw)?;
+                Token::Other
+            }
+            Event::GeneralRef(_) => {
+                self.rules.reference(inside(1, 1))?;
+                Token::Other
+            }
+            Event::CData(_) => {
+                self.rules.cdata(inside(9, 3))?;
+                Token::Other
+            }
+            Event::Comment(_) => {
+                self.rules.comment(inside(4, 3))?;
+                Token::Other
+            }
+            Event::PI(_) => {
+                self.rules.instruction(inside(2, 2))?;
+                Token::Other
+            }
+            Event::Decl(_) => {
+                self.rules.declaration(inside(2, 2), form)?;
+                if form != Form::Utf8 {
+                    shown = Cow::Owned(as_utf8(raw));
+                }
+                Token::Other
+            }
+            Event::DocType(_) => {
+                return Err(Stop::Broken(Broken::Rule(
+                    "a DOCTYPE is not accepted".to_owned(),
+                )));
+            }
+            Event::Eof => return Ok(()),
+        };
+        sink.token(token, &shown, level)?;
+        Ok(())
+    }
+
+    fn broken(&self, window: &str, at: usize, broken: Broken) -> ReadError {
+        match broken {
+            Broken::Rule(what) => self.fault(window, at, &what),
+            Broken::Limit(what, limit) => ReadError::limit(what, limit),
+        }
+    }
+
+    fn fault(&self, window: &str, at: usize, what: &str) -> ReadError {
+        let (line, column) = self.place(window, at);
+        ReadError::Xml {
+            entry: self.entry.clone(),
+            line,
+            column,
+            what: what.to_owned(),
+        }
+    }
+
+    fn place(&self, window: &str, at: usize) -> (u64, u64) {
+        let before = window.get(..at).unwrap_or(window);
+        let lines = before.bytes().filter(|&byte| byte == b'\n').count() as u64;
+        let last = before.rsplit('\n').next().unwrap_or_default();
+        let letters = last.chars().filter(|&letter| letter != '\u{feff}').count() as u64;
+        if lines == 0 {
+            (self.line, self.column + letters)
+        } else {
+            (self.line + lines, letters + 1)
+        }
+    }
+}
+
+/// What ends a token early.
+enum Stop {
+    Broken(Broken),
+    Error(ReadError),
+}
+
+impl From<Broken> for Stop {
+    fn from(broken: Broken) -> Self {
+        Self::Broken(broken)
+    }
+}
+
+impl From<ReadError> for Stop {
+    fn from(error: ReadError) -> Self {
+        Self::Error(error)
+    }
+}
+
+fn is_doctype(text: &str) -> bool {
+    text.trim_start_matches('\u{feff}')
+        .get(..9)
+        .is_some_and(|start| start.eq_ignore_ascii_case("<!doctype"))
+}
+
+/// An XML declaration that says UTF-8 instead of UTF-16.
+fn as_utf8(declaration: &str) -> String {
+    let Some(at) = declaration.find("encoding") else {
+        return declaration.to_owned();
+    };
+    let (before, after) = declaration.split_at(at);
+    let Some(open) = after.find(['"', '\'']) else {
+        return declaration.to_owned();
+    };
+    let (head, value) = after.split_at(open + 1);
+    let quote = if head.ends_with('"') { '"' } else { '\'' };
+    match value.split_once(quote) {
+        Some((_, rest)) => format!("{before}{head}utf-8{quote}{rest}"),
+        None => declaration.to_owned(),
+    }
+}

@@ -1,0 +1,484 @@
+//! `DocItemSet.xml` as documents and items. Every byte goes into exactly one event, so that the events put together are the part.
+
+use cs_model::{Authority, ContentHash, DocumentId, DocumentKey, ItemKey, ScopeClass, Uuid};
+use sha2::{Digest, Sha256};
+
+use crate::rules::RawAttribute;
+use crate::scan::{Sink, Token};
+use crate::{PackageEvent, PackageSummary, ReadError, ReadLimits};
+
+/// The most bytes of an item in one event.
+pub const CHUNK_BYTES: usize = 256 * 1024;
+
+/// The most bytes of an item's key that become its text; longer ones become a hash.
+const KEY_BYTES: usize = 1024;
+
+/// What an element on the way to an item is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Other,
+    Set,
+    DocItem,
+    Data,
+    Anchored,
+    Key,
+    Dictionary,
+}
+
+/// Splits the tokens of the part.
+pub struct Splitter<'a> {
+    limits: &'a ReadLimits,
+    out: &'a mut dyn FnMut(PackageEvent) -> Result<(), ReadError>,
+    summary: &'a mut PackageSummary,
+    entry: String,
+    /// The kinds of the open elements, down to an item.
+    path: Vec<Kind>,
+    text: Vec<u8>,
+    document: Option<Document>,
+    item: Option<Item>,
+}
+
+#[derive(Default)]
+struct Document {
+    name: Option<String>,
+    key: Key,
+    begun: bool,
+    frame: Vec<u8>,
+    items: u64,
+    count: Option<u64>,
+}
+
+/// The parts of a document's key.
+#[derive(Default)]
+struct Key {
+    scope: Option<String>,
+    namespace: Option<String>,
+    element: Option<String>,
+    class: Option<String>,
+    authority: Option<String>,
+}
+
+struct Item {
+    level: usize,
+    anchored: bool,
+    hash: Sha256,
+    length: u64,
+    chunk: Vec<u8>,
+    key: Vec<(String, String)>,
+    service: Vec<(String, String)>,
+    /// What stands inside the `Key` element.
+    inside: Option<String>,
+    in_key: bool,
+    other_children: bool,
+    signature: Option<Uuid>,
+}
+
+impl<'a> Splitter<'a> {
+    pub fn new(
+        entry: &str,
+        limits: &'a ReadLimits,
+        summary: &'a mut PackageSummary,
+        out: &'a mut dyn FnMut(PackageEvent) -> Result<(), ReadError>,
+    ) -> Self {
+        let entry = entry.to_owned();
+        Self {
+            limits,
+            out,
+            summary,
+            entry,
+            path: Vec::new(),
+            text: Vec::new(),
+            document: None,
+            item: None,
+        }
+    }
+
+    /// The end of the part.
+    pub fn finish(mut self) -> Result<(), ReadError> {
+        self.end_document()?;
+        self.flush_text()
+    }
+
+    fn flush_text(&mut self) -> Result<(), ReadError> {
+        if self.text.is_empty() {
+            return Ok(());
+        }
+        (self.out)(PackageEvent::Text(std::mem::take(&mut self.text)))
+    }
+
+    /// Puts the bytes of a token where they belong.
+    fn keep(&mut self, raw: &str) -> Result<(), ReadError> {
+        if let Some(item) = &mut self.item {
+            return item.keep(raw, self.out);
+        }
+        let frame = match &mut self.document {
+            Some(document) => &mut document.frame,
+            None => &mut self.text,
+        };
+        frame.extend_from_slice(raw.as_bytes());
+        if frame.len() > self.limits.frame_bytes {
+            return Err(ReadError::limit(
+                "bytes of a document outside its items",
+                self.limits.frame_bytes as u64,
+            ));
+        }
+        Ok(())
+    }
+
+    fn begin_document(&mut self, attributes: &[RawAttribute<'_>]) -> Result<(), ReadError> {
+        self.end_document()?;
+        self.flush_text()?;
+        self.summary.documents += 1;
+        if self.summary.documents > self.limits.documents {
+            return Err(ReadError::limit("documents", self.limits.documents));
+        }
+        self.document = Some(Document {
+            name: attribute(attributes, "Name"),
+            ..Document::default()
+        });
+        Ok(())
+    }
+
+    fn end_document(&mut self) -> Result<(), ReadError> {
+        self.announce()?;
+        if let Some(document) = self.document.take() {
+            if let Some(count) = document.count
+                && count != document.items
+            {
+                let name = document.name.unwrap_or_default();
+                let what = format!(
+                    "The document {name} says that it holds {count} items; it holds {}.",
+                    document.items
+                );
+                self.summary.warnings.push(what);
+            }
+            (self.out)(PackageEvent::DocumentEnd {
+                tail: document.frame,
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Tells the document's id before its first item, or before its end.
+    fn announce(&mut self) -> Result<(), ReadError> {
+        let number = self.summary.documents;
+        let Some(document) = self.document.as_mut().filter(|document| !document.begun) else {
+            return Ok(());
+        };
+        document.begun = true;
+        let id = match (document.key.document_key(), &document.name) {
+            (Some(key), _) => DocumentId::Keyed(key),
+            (None, Some(name)) => DocumentId::parse(name),
+            (None, None) => DocumentId::Named(format!("#{number}")),
+        };
+        let (name, head) = (document.name.clone(), std::mem::take(&mut document.frame));
+        (self.out)(PackageEvent::DocumentStart { id, name, head })
+    }
+
+    fn begin_item(&mut self, level: usize, anchored: bool) -> Result<(), ReadError> {
+        self.announce()?;
+        let Some(document) = &mut self.document else {
+            return Ok(());
+        };
+        document.items += 1;
+        self.summary.items += 1;
+        if document.items > self.limits.items {
+            return Err(ReadError::limit("items in one document", self.limits.items));
+        }
+        let lead = std::mem::take(&mut document.frame);
+        (self.out)(PackageEvent::ItemStart { lead })?;
+        self.item = Some(Item {
+            level,
+            anchored,
+            hash: Sha256::new(),
+            length: 0,
+            chunk: Vec::new(),
+            key: Vec::new(),
+            service: Vec::new(),
+            inside: None,
+            in_key: false,
+            other_children: false,
+            signature: None,
+        });
+        Ok(())
+    }
+
+    fn end_item(&mut self) -> Result<(), ReadError> {
+        let Some(mut item) = self.item.take() else {
+            return Ok(());
+        };
+        let number = self.document.as_ref().map_or(1, |document| document.items);
+        item.flush(self.out)?;
+        let key = if item.anchored {
+            item.key_text()
+        } else {
+            bare_key(number)
+        };
+        let hash = ContentHash(item.hash.finalize().into());
+        (self.out)(PackageEvent::ItemEnd {
+            key,
+            signature: item.signature,
+            hash,
+            length: item.length,
+        })
+    }
+
+    fn start(
+        &mut self,
+        name: &str,
+        attributes: &[RawAttribute<'_>],
+        empty: bool,
+        raw: &str,
+        level: usize,
+    ) -> Result<(), ReadError> {
+        if let Some(item) = &mut self.item {
+            item.element(local(name), attributes, level, empty);
+            return self.keep(raw);
+        }
+        self.path.truncate(level);
+        let parent = self.path.last().copied();
+        let kind = match (parent, local(name)) {
+            (None, "DocItemSet") => Kind::Set,
+            (None, other) => {
+                return Err(ReadError::refused(
+                    &self.entry,
+                    format!("its root element is {other}; expected DocItemSet"),
+                ));
+            }
+            (Some(Kind::Set), "DocItem") => Kind::DocItem,
+            (Some(Kind::DocItem), "Data") => Kind::Data,
+            (Some(Kind::Data), "AnchoredXml") => Kind::Anchored,
+            (Some(Kind::Anchored), "Key") => Kind::Key,
+            (Some(Kind::Anchored), "Dictionary") => Kind::Dictionary,
+            _ => Kind::Other,
+        };
+        if kind == Kind::DocItem {
+            self.begin_document(attributes)?;
+        }
+        let anchored_item = parent == Some(Kind::Dictionary) && local(name) == "Item";
+        let bare_item = parent == Some(Kind::Data) && kind != Kind::Anchored;
+        if anchored_item || bare_item {
+            self.begin_item(level, anchored_item)?;
+            self.keep(raw)?;
+            return if empty { self.end_item() } else { Ok(()) };
+        }
+        if let Some(document) = &mut self.document {
+            match (parent, kind, local(name)) {
+                (_, Kind::Key, _) => document.key.scope = attribute(attributes, "ScopeClass"),
+                (_, Kind::Dictionary, _) => {
+                    document.count =
+                        attribute(attributes, "Count").and_then(|count| count.parse().ok())
+                }
+                (Some(Kind::Key), _, "SchemaId") => {
+                    document.key.namespace = attribute(attributes, "Namespace");
+                    document.key.element = attribute(attributes, "ElementName");
+                }
+                (Some(Kind::Key), _, "AuthorityId") => {
+                    document.key.class = attribute(attributes, "Class");
+                    document.key.authority = attribute(attributes, "InstanceId");
+                }
+                _ => {}
+            }
+        }
+        self.keep(raw)?;
+        if !empty {
+            self.path.push(kind);
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, raw: &str, level: usize) -> Result<(), ReadError> {
+        if let Some(item) = &mut self.item {
+            item.in_key &= level > item.level + 1;
+            let ends = level == item.level;
+            self.keep(raw)?;
+            return if ends { self.end_item() } else { Ok(()) };
+        }
+        self.path.truncate(level);
+        if level == 0 {
+            self.end_document()?;
+        }
+        self.keep(raw)
+    }
+}
+
+impl Sink for Splitter<'_> {
+    fn token(&mut self, token: Token<'_>, raw: &str, level: usize) -> Result<(), ReadError> {
+        match token {
+            Token::Start {
+                name,
+                attributes,
+                empty,
+            } => self.start(name, attributes, empty, raw, level),
+            Token::End => self.end(raw, level),
+            Token::Other => {
+                if let Some(item) = &mut self.item
+                    && item.in_key
+                {
+                    item.note(raw);
+                }
+                self.keep(raw)
+            }
+        }
+    }
+}
+
+impl Key {
+    fn document_key(&self) -> Option<DocumentKey> {
+        Some(DocumentKey {
+            namespace: self.namespace.clone()?,
+            element: self.element.clone().filter(|element| !element.is_empty())?,
+            authority: Authority {
+                class: self.class.clone()?,
+                id: self.authority.clone()?,
+            },
+            scope: ScopeClass::from(self.scope.as_deref()?),
+        })
+    }
+}
+
+impl Item {
+    fn keep(
+        &mut self,
+        raw: &str,
+        out: &mut dyn FnMut(PackageEvent) -> Result<(), ReadError>,
+    ) -> Result<(), ReadError> {
+        let mut rest = raw.as_bytes();
+        while !rest.is_empty() {
+            let room = CHUNK_BYTES - self.chunk.len();
+            let (now, later) = rest.split_at(room.min(rest.len()));
+            self.chunk.extend_from_slice(now);
+            rest = later;
+            if self.chunk.len() == CHUNK_BYTES {
+                self.flush(out)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn flush(
+        &mut self,
+        out: &mut dyn FnMut(PackageEvent) -> Result<(), ReadError>,
+    ) -> Result<(), ReadError> {
+        if self.chunk.is_empty() {
+            return Ok(());
+        }
+        let chunk = std::mem::take(&mut self.chunk);
+        self.hash.update(&chunk);
+        self.length += chunk.len() as u64;
+        out(PackageEvent::ItemChunk(chunk))
+    }
+
+    /// An element inside the item: its key and its value carry what names it.
+    fn element(&mut self, name: &str, attributes: &[RawAttribute<'_>], level: usize, empty: bool) {
+        if !self.anchored {
+            return;
+        }
+        let inner = level - self.level;
+        if inner == 1 {
+            match name {
+                "Key" => {
+                    self.key = all(attributes);
+                    self.in_key = !empty;
+                }
+                "Value" => {
+                    self.signature = attribute(attributes, "Signature")
+                        .and_then(|text| Uuid::parse_str(&text).ok())
+                }
+                _ => {}
+            }
+        } else if self.in_key {
+            if inner == 2 && name == "ServiceId" && self.service.is_empty() {
+                self.service = all(attributes);
+            } else {
+                self.other_children = true;
+            }
+            let written: Vec<String> = attributes
+                .iter()
+                .map(|a| format!(" {}={}", a.name, a.value))
+                .collect();
+            self.note(&format!("<{name}{}>", written.concat()));
+        }
+    }
+
+    fn note(&mut self, raw: &str) {
+        self.inside.get_or_insert_default().push_str(raw.trim());
+    }
+
+    fn key_text(&self) -> ItemKey {
+        let find = |list: &[(String, String)], name: &str| {
+            list.iter()
+                .find(|(known, _)| known == name)
+                .map(|(_, value)| value.clone())
+        };
+        let text = if self.other_children {
+            format!("Key:{}", self.inside.as_deref().unwrap_or_default())
+        } else if let (Some(site), Some(role), Some(instance)) = (
+            find(&self.service, "SiteId"),
+            find(&self.service, "RoleName"),
+            find(&self.service, "Instance"),
+        ) {
+            format!("Service:{site}-{role}-{instance}")
+        } else if let Some(tag) = find(&self.key, "TagId") {
+            match find(&self.key, "Name") {
+                Some(name) => format!("Tag:{tag}:{name}"),
+                None => format!("Tag:{tag}"),
+            }
+        } else if let Some(site) = find(&self.key, "SiteId").filter(|_| self.key.len() == 1) {
+            format!("Site:{site}")
+        } else if self.key.is_empty() {
+            match self.inside.as_deref() {
+                None | Some("") => "Global".to_owned(),
+                Some(inside) => format!("Key:{inside}"),
+            }
+        } else {
+            let pairs: Vec<String> = self
+                .key
+                .iter()
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect();
+            pairs.join(";")
+        };
+        if text.len() <= KEY_BYTES {
+            return ItemKey(text);
+        }
+        ItemKey(format!(
+            "Key:{}",
+            ContentHash(Sha256::digest(text.as_bytes()).into())
+        ))
+    }
+}
+
+/// A payload that is no AnchoredXml is the one item of its document.
+fn bare_key(number: u64) -> ItemKey {
+    if number == 1 {
+        ItemKey::global()
+    } else {
+        ItemKey(format!("#{number}"))
+    }
+}
+
+fn local(name: &str) -> &str {
+    name.rsplit(':').next().unwrap_or(name)
+}
+
+fn attribute(attributes: &[RawAttribute<'_>], name: &str) -> Option<String> {
+    attributes
+        .iter()
+        .find(|attribute| attribute.name == name)
+        .map(|attribute| unescaped(attribute.value))
+}
+
+fn all(attributes: &[RawAttribute<'_>]) -> Vec<(String, String)> {
+    let declares = |name: &str| name == "xmlns" || name.starts_with("xmlns:");
+    attributes
+        .iter()
+        .filter(|attribute| !declares(attribute.name))
+        .map(|attribute| (attribute.name.to_owned(), unescaped(attribute.value)))
+        .collect()
+}
+
+fn unescaped(value: &str) -> String {
+    quick_xml::escape::unescape(value)
+        .map_or_else(|_| value.to_owned(), std::borrow::Cow::into_owned)
+}
