@@ -127,12 +127,12 @@ impl<'l> Rules<'l> {
             return limit("bytes in one text", self.limits.text_bytes);
         }
         if self.open.is_empty() {
-            let text = if self.started {
-                text
-            } else {
-                text.strip_prefix('\u{feff}').unwrap_or(text)
-            };
-            return if text.chars().all(is_space) {
+            let blank = text
+                .strip_prefix('\u{feff}')
+                .filter(|_| !self.started)
+                .unwrap_or(text);
+            self.started |= !blank.is_empty();
+            return if blank.chars().all(is_space) {
                 Ok(())
             } else {
                 rule("there is text outside the root element")

@@ -10,6 +10,9 @@ use crate::decode::{Decoder, Form};
 use crate::rules::{Broken, RawAttribute, Rules};
 use crate::{ReadError, ReadLimits};
 
+/// The byte order mark.
+const MARK: char = '\u{feff}';
+
 /// What was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Token<'a> {
@@ -109,13 +112,27 @@ impl<'l> Scanner<'l> {
         last: bool,
         sink: &mut dyn Sink,
     ) -> Result<usize, ReadError> {
-        let mut reader = Reader::from_str(window);
+        // The tokenizer drops a byte order mark wherever it starts, and does not count it.
+        let base = if window.starts_with(MARK) {
+            MARK.len_utf8()
+        } else {
+            0
+        };
+        let mut reader = Reader::from_str(window.get(base..).unwrap_or_default());
         let config = reader.config_mut();
         config.check_end_names = false;
         config.allow_unmatched_ends = true;
         config.trim_markup_names_in_closing_tags = false;
         let mut attributes = Vec::new();
         let mut start = 0;
+        if base > 0 {
+            let mark = window.get(..base).unwrap_or_default();
+            self.rules
+                .text(mark)
+                .map_err(|broken| self.broken(window, 0, broken))?;
+            sink.token(Token::Other, mark, self.rules.depth())?;
+            start = base;
+        }
         loop {
             let event = match reader.read_event() {
                 Ok(Event::Eof) => return Ok(start),
@@ -131,7 +148,7 @@ impl<'l> Scanner<'l> {
                     return Err(self.fault(window, start, &error.to_string()));
                 }
             };
-            let end = usize::try_from(reader.buffer_position()).unwrap_or(window.len());
+            let end = base + usize::try_from(reader.buffer_position()).unwrap_or(window.len());
             if end == window.len() && !last && matches!(event, Event::Text(_)) {
                 return Ok(start);
             }
@@ -152,9 +169,8 @@ impl<'l> Scanner<'l> {
         attributes: &mut Vec<RawAttribute<'t>>,
         sink: &mut dyn Sink,
     ) -> Result<(), Stop> {
-        let text = raw.trim_start_matches('\u{feff}');
         let inside = |before: usize, after: usize| {
-            text.get(before..text.len().saturating_sub(after))
+            raw.get(before..raw.len().saturating_sub(after))
                 .unwrap_or_default()
         };
         let level = self.rules.depth();
@@ -241,7 +257,7 @@ impl<'l> Scanner<'l> {
         let before = window.get(..at).unwrap_or(window);
         let lines = before.bytes().filter(|&byte| byte == b'\n').count() as u64;
         let last = before.rsplit('\n').next().unwrap_or_default();
-        let letters = last.chars().filter(|&letter| letter != '\u{feff}').count() as u64;
+        let letters = last.chars().filter(|&letter| letter != MARK).count() as u64;
         if lines == 0 {
             (self.line, self.column + letters)
         } else {
@@ -269,8 +285,7 @@ impl From<ReadError> for Stop {
 }
 
 fn is_doctype(text: &str) -> bool {
-    text.trim_start_matches('\u{feff}')
-        .get(..9)
+    text.get(..9)
         .is_some_and(|start| start.eq_ignore_ascii_case("<!doctype"))
 }
 
