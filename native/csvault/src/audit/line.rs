@@ -1,0 +1,152 @@
+//! One line of the log: how it is written and sealed, and how it is read back.
+
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{self, Read, Seek, Write};
+
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+/// What stands for the hash before the first line.
+pub const NO_HASH: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+/// The longest text of one field, in bytes; longer ones are cut.
+const FIELD_BYTES: usize = 4 * 1024;
+
+const HASH_MEMBER: &str = ",\"hash\":\"";
+
+/// Number and hash of a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    pub number: u64,
+    pub hash: String,
+}
+
+impl Head {
+    /// Reads what is noted, or `None` when nothing readable is.
+    pub fn read(file: &mut File) -> io::Result<Option<Self>> {
+        let mut text = String::new();
+        file.rewind()?;
+        // What is not even text is not readable either.
+        let Ok(_) = file.take(128).read_to_string(&mut text) else {
+            return Ok(None);
+        };
+        let parsed = text.trim_end().split_once(' ').and_then(|(number, hash)| {
+            let number = number.parse().ok()?;
+            is_hash(hash).then(|| Self {
+                number,
+                hash: hash.to_owned(),
+            })
+        });
+        Ok(parsed)
+    }
+
+    /// Notes it, always in the same number of bytes.
+    pub fn write(&self, file: &mut File) -> io::Result<()> {
+        file.rewind()?;
+        file.write_all(format!("{:020} {}\n", self.number, self.hash).as_bytes())
+    }
+}
+
+/// A line that was read.
+#[derive(Debug, Deserialize)]
+pub struct Line {
+    pub n: u64,
+    pub phase: String,
+    pub result: String,
+    pub detail: String,
+    pub prev: String,
+    pub hash: String,
+}
+
+impl Line {
+    pub fn head(&self) -> Head {
+        Head {
+            number: self.n,
+            hash: self.hash.clone(),
+        }
+    }
+}
+
+/// Writes a line with its line end into `text` and returns its hash.
+pub fn seal(
+    text: &mut String,
+    number: u64,
+    time: &str,
+    fields: &[(&str, &str)],
+    prev: &str,
+) -> String {
+    text.clear();
+    let _strings_take_all = write!(text, "{{\"n\":{number},\"time\":\"{time}\"");
+    for (name, value) in fields {
+        let _strings_take_all = write!(text, ",\"{name}\":\"");
+        push_escaped(text, value);
+        text.push('"');
+    }
+    let _strings_take_all = write!(text, ",\"prev\":\"{prev}\"");
+    let hash = hex(&Sha256::digest(text.as_bytes()));
+    let _strings_take_all = writeln!(text, "{HASH_MEMBER}{hash}\"}}");
+    hash
+}
+
+/// Reads a line and checks that it is what its own hash says.
+pub fn open(line: &[u8]) -> Result<Line, String> {
+    let text = std::str::from_utf8(line).map_err(|_| "is not text".to_owned())?;
+    let parsed: Line =
+        serde_json::from_str(text).map_err(|error| format!("is not a line of the log: {error}"))?;
+    let sealed = text
+        .rfind(HASH_MEMBER)
+        .and_then(|end| text.get(..end))
+        .unwrap_or_default();
+    if hex(&Sha256::digest(sealed.as_bytes())) != parsed.hash {
+        return Err("was changed: its text does not match its hash".to_owned());
+    }
+    Ok(parsed)
+}
+
+/// Text as it may stand in a JSON string, with everything escaped that could fool the eye or a terminal.
+fn push_escaped(text: &mut String, value: &str) {
+    let mut left = FIELD_BYTES;
+    for letter in value.chars() {
+        left = match left.checked_sub(letter.len_utf8()) {
+            Some(left) => left,
+            None => {
+                text.push_str("...");
+                return;
+            }
+        };
+        match letter {
+            '"' | '\\' => {
+                text.push('\\');
+                text.push(letter);
+            }
+            letter if is_hidden(letter) => {
+                let mut units = [0; 2];
+                for unit in letter.encode_utf16(&mut units) {
+                    let _strings_take_all = write!(text, "\\u{unit:04x}");
+                }
+            }
+            letter => text.push(letter),
+        }
+    }
+}
+
+/// Controls, line separators, and marks that change the direction or are not seen.
+fn is_hidden(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// Bytes in hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            let _strings_take_all = write!(text, "{byte:02x}");
+            text
+        })
+}
+
+fn is_hash(text: &str) -> bool {
+    text.len() == NO_HASH.len() && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}

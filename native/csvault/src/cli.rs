@@ -1,0 +1,322 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use cs_contract::{ErrorId, ErrorReport};
+
+use crate::client::{self, Output, Ran, RunOptions, Target};
+use crate::home::{self, Mode};
+use crate::serve::{self, NotReady};
+use crate::{audit, schema, status};
+
+/// The cmdlet failed, or some of what was asked for.
+pub const EXIT_FAILED: u8 = 1;
+/// The command line is wrong.
+pub const EXIT_USAGE: u8 = 2;
+/// No service runs, can be started, or is to be trusted.
+pub const EXIT_NO_SERVICE: u8 = 3;
+/// Another service has the data folder open.
+pub const EXIT_HELD: u8 = 4;
+/// Ctrl+C.
+pub const EXIT_INTERRUPTED: u8 = 130;
+
+/// The Central Management store of Lync Server and Skype for Business Server, on any machine.
+#[derive(Debug, Parser)]
+#[command(
+    name = "csvault",
+    version,
+    disable_help_subcommand = true,
+    after_help = "\
+Exit codes: 0 success; 1 the cmdlet failed, or some of what was asked for; 2 the command line is wrong; 3 no service runs, can be \
+started or is to be trusted; 4 another service has the data folder open; 130 interrupted.
+
+CSVAULT_HOME names the data folder, CSVAULT_PIPE another pipe than the one in it, CSVAULT_PIPE_OWNER the account that must be behind that pipe."
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the service in the foreground; says one line of JSON when it is ready
+    Serve {
+        /// The data folder
+        #[arg(long, value_name = "DIR")]
+        home: Option<PathBuf>,
+        /// The pipe, when it is not in the data folder
+        #[arg(long, value_name = "PATH")]
+        pipe: Option<PathBuf>,
+        /// Serve all accounts of this machine; roles and groups decide what they may do
+        #[arg(long)]
+        system: bool,
+        /// End after so many minutes without a request; 0 means never
+        #[arg(long, value_name = "N")]
+        idle_minutes: Option<u32>,
+        /// Leave the session of the caller; for clients that start their own service
+        #[arg(long, hide = true)]
+        detach: bool,
+    },
+    /// Start the service of this user in the background, if it does not run; says the same line
+    Start {
+        /// The data folder
+        #[arg(long, value_name = "DIR")]
+        home: Option<PathBuf>,
+    },
+    /// Run a cmdlet: csvault run Get-CsAdminRole -Identity CsHelpDesk
+    Run {
+        /// The data folder
+        #[arg(long, value_name = "DIR")]
+        home: Option<PathBuf>,
+        /// How objects are printed
+        #[arg(long, value_enum, default_value_t)]
+        output: Output,
+        /// The cmdlet and its parameters, as at a PowerShell prompt
+        #[arg(
+            value_name = "CMDLET [-PARAMETER VALUE]",
+            required = true,
+            trailing_var_arg = true,
+            allow_hyphen_values = true
+        )]
+        words: Vec<String>,
+    },
+    /// Say whether the service runs, and what it has
+    Status {
+        /// The data folder
+        #[arg(long, value_name = "DIR")]
+        home: Option<PathBuf>,
+        /// As one line of JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// End the service; running calls get a moment
+    Stop {
+        /// The data folder
+        #[arg(long, value_name = "DIR")]
+        home: Option<PathBuf>,
+    },
+    /// Print the JSON Schema of a file or of the protocol
+    Schema {
+        /// Of what
+        #[arg(value_enum)]
+        of: schema::Subject,
+    },
+    /// Print the completion script of a shell
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Look after the audit log
+    Audit {
+        #[command(subcommand)]
+        command: AuditCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum AuditCommand {
+    /// Check every line; names the first one that was edited, removed, moved or cut off
+    Verify {
+        /// The data folder
+        #[arg(long, value_name = "DIR")]
+        home: Option<PathBuf>,
+    },
+}
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse_from(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _unseen = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(EXIT_USAGE));
+        }
+    };
+    ExitCode::from(dispatch(cli.command))
+}
+
+fn dispatch(command: Command) -> u8 {
+    match command {
+        Command::Serve {
+            home,
+            pipe,
+            system,
+            idle_minutes,
+            detach,
+        } => {
+            let mode = if system { Mode::System } else { Mode::Embedded };
+            let options = home::locate(home.as_deref(), mode).map(|home| serve::Options {
+                home,
+                pipe,
+                mode,
+                idle_minutes,
+                detach,
+            });
+            serve_command(options)
+        }
+        Command::Start { home } => {
+            match Target::find(home.as_deref()).and_then(|target| client::started(&target)) {
+                Ok(ready) => print_json(&ready),
+                Err(error) => {
+                    print_json(&NotReady {
+                        error: error.clone(),
+                    });
+                    failed("csvault start", &error)
+                }
+            }
+        }
+        Command::Run {
+            home,
+            output,
+            words,
+        } => run_command(home, output, words),
+        Command::Status { home, json } => status::status(home.as_deref(), json),
+        Command::Stop { home } => status::stop(home.as_deref()),
+        Command::Schema { of } => print_json(&schema::of(of)),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            let mut command = <Cli as clap::CommandFactory>::command();
+            clap_complete::generate(shell, &mut command, "csvault", &mut script);
+            let _unseen = io::stdout().write_all(&script);
+            0
+        }
+        Command::Audit {
+            command: AuditCommand::Verify { home },
+        } => verify_audit(home),
+    }
+}
+
+fn serve_command(options: Result<serve::Options, ErrorReport>) -> u8 {
+    let detach = options.as_ref().is_ok_and(|options| options.detach);
+    let Err((error, code)) =
+        options
+            .map_err(|error| (error, EXIT_NO_SERVICE))
+            .and_then(|options| {
+                serve::run(&options).map_err(|fault| match fault {
+                    serve::Fault::Held(error) => (error, EXIT_HELD),
+                    serve::Fault::Failed(error) => (error, EXIT_NO_SERVICE),
+                })
+            })
+    else {
+        return 0;
+    };
+    if detach {
+        print_json(&NotReady { error });
+    } else {
+        tell("csvault serve", &error);
+    }
+    code
+}
+
+fn run_command(mut home: Option<PathBuf>, mut output: Output, words: Vec<String>) -> u8 {
+    let mut words = words.into_iter();
+    let cmdlet = words.next().unwrap_or_default();
+    let mut rest = Vec::new();
+    // Our own options may also come last; no parameter of a cmdlet begins with two dashes.
+    while let Some(word) = words.next() {
+        let (name, value) = match word.split_once('=') {
+            Some((name, value)) => (name, Some(value.to_owned())),
+            None => (word.as_str(), None),
+        };
+        match name {
+            "--output" => match value
+                .or_else(|| words.next())
+                .map(|value| Output::from_str(&value, true))
+            {
+                Some(Ok(chosen)) => output = chosen,
+                _ => return usage("--output takes json or table."),
+            },
+            "--home" => match value.or_else(|| words.next()) {
+                Some(folder) => home = Some(OsString::from(folder).into()),
+                None => return usage("--home takes a folder."),
+            },
+            _ => rest.push(word),
+        }
+    }
+    match client::run(&RunOptions {
+        home,
+        cmdlet: cmdlet.clone(),
+        words: rest,
+        output,
+    }) {
+        Ok(Ran::Well) => 0,
+        Ok(Ran::WithErrors) => EXIT_FAILED,
+        Err(error) => failed(&cmdlet, &error),
+    }
+}
+
+fn usage(text: &str) -> u8 {
+    let _unseen = writeln!(io::stderr(), "csvault run: {text}");
+    EXIT_USAGE
+}
+
+fn verify_audit(home: Option<PathBuf>) -> u8 {
+    let home = match home::locate(home.as_deref(), Mode::Embedded) {
+        Ok(home) => home,
+        Err(error) => return failed("csvault audit verify", &error),
+    };
+    match audit::verify(&home) {
+        Ok(Ok(verified)) => {
+            let repaired = match verified.repaired {
+                0 => String::new(),
+                count => format!(", {count} of them cut off by a crash and noted"),
+            };
+            let _unseen = writeln!(
+                io::stdout(),
+                "{} lines, unbroken{repaired}. The last one's hash: {}",
+                verified.lines,
+                verified.hash
+            );
+            0
+        }
+        Ok(Err(finding)) => {
+            let _unseen = writeln!(
+                io::stdout(),
+                "Line {} of {} {}.",
+                finding.line,
+                home.join(audit::LOG).display(),
+                finding.what
+            );
+            EXIT_FAILED
+        }
+        Err(error) => {
+            let text = format!(
+                "The audit log in {} cannot be read: {error}.",
+                home.display()
+            );
+            failed(
+                "csvault audit verify",
+                &ErrorReport::new(ErrorId::AuditUnavailable, text),
+            )
+        }
+    }
+}
+
+fn print_json<T: serde::Serialize>(value: &T) -> u8 {
+    let mut text = serde_json::to_vec(value).unwrap_or_default();
+    text.push(b'\n');
+    let _unseen = io::stdout().write_all(&text);
+    0
+}
+
+fn tell(what: &str, error: &ErrorReport) {
+    let _unseen = writeln!(io::stderr(), "{}", client::told(what, error));
+}
+
+/// Tells an error and gives its exit code.
+pub fn failed(what: &str, error: &ErrorReport) -> u8 {
+    tell(what, error);
+    match error.id {
+        ErrorId::HostUnavailable
+        | ErrorId::HostNotTrusted
+        | ErrorId::HostLost
+        | ErrorId::ProtocolMismatch => EXIT_NO_SERVICE,
+        _ => EXIT_FAILED,
+    }
+}

@@ -1,0 +1,423 @@
+//! `csvault run`: any cmdlet at any shell, through the same pipe and the same rules as in PowerShell.
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+use cs_contract::{
+    CmdletManifest, ErrorId, ErrorReport, InvokeResult, ParameterType, Record, Transfer,
+};
+
+use super::Target;
+use super::arguments::{Arguments, find_cmdlet};
+use super::files::{OutputFile, Tally, open_input};
+use super::start::connect_or_start;
+use super::table::Shown;
+use super::wire::{CallFault, Receiver, Request};
+
+/// How objects are printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Output {
+    /// One JSON array
+    Json,
+    /// As lists or tables, to be read by people
+    #[default]
+    Table,
+}
+
+/// A call from the command line.
+#[derive(Debug)]
+pub struct RunOptions {
+    /// The data folder.
+    pub home: Option<PathBuf>,
+    /// The cmdlet.
+    pub cmdlet: String,
+    /// What follows it.
+    pub words: Vec<String>,
+    /// How objects are printed.
+    pub output: Output,
+}
+
+/// How a run ended that did not fail as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ran {
+    /// Without a fault.
+    Well,
+    /// With errors for some of the things that were asked for.
+    WithErrors,
+}
+
+/// Makes a request that has no parameters.
+///
+/// # Errors
+/// As [`connect_or_start`], and the error of the answer.
+pub fn asked<T: serde::de::DeserializeOwned>(
+    target: &Target,
+    method: &str,
+) -> Result<T, ErrorReport> {
+    // A service may end between our connecting and our asking; the next one answers.
+    match connect_or_start(target)?.ask(method) {
+        Err(CallFault::NotTaken) => connect_or_start(target)?.ask(method),
+        other => other,
+    }
+    .map_err(CallFault::report)
+}
+
+/// Runs one cmdlet.
+///
+/// # Errors
+/// The error that ended it.
+pub fn run(options: &RunOptions) -> Result<Ran, ErrorReport> {
+    let manifest = find_cmdlet(&options.cmdlet)?;
+    let arguments = Arguments::parse(manifest, &options.words)?;
+    let input = Input::open(manifest, &arguments)?;
+    let force = arguments.switch("Force");
+    let mut sink = Sink::open(manifest, &arguments, force)?;
+    let target = Target::find(options.home.as_deref())?;
+    if arguments.confirm {
+        confirm(manifest)?;
+    }
+    if manifest.transfer == Some(Transfer::Upload) && !arguments.what_if {
+        for (_, path) in arguments.of_type(manifest, &[ParameterType::PathToWrite]) {
+            save_topology(&target, Path::new(path), force)?;
+        }
+    }
+    let changes = manifest.should_process.is_some() && !arguments.what_if;
+    let request = Request {
+        cmdlet: manifest.name(),
+        parameters: arguments.sent.clone(),
+        what_if: arguments.what_if,
+        idempotency_key: changes.then(|| uuid::Uuid::new_v4().to_string()),
+        input: input.is_some(),
+    };
+    let mut screen = Screen::new(manifest, &arguments, options.output);
+    let result = call(
+        &target,
+        &request,
+        input,
+        &mut Receiving {
+            screen: &mut screen,
+            sink: &mut sink,
+        },
+    )?;
+    sink.finish(&result)?;
+    screen.finish(&request, &result);
+    Ok(if screen.errors {
+        Ran::WithErrors
+    } else {
+        Ran::Well
+    })
+}
+
+/// Calls, and where it can do no harm calls again when the connection is lost.
+fn call(
+    target: &Target,
+    request: &Request,
+    mut input: Option<Input>,
+    receiver: &mut Receiving<'_>,
+) -> Result<InvokeResult, ErrorReport> {
+    let mut attempt = 0;
+    loop {
+        attempt += 1;
+        let mut connection = connect_or_start(target)?;
+        let source = input.as_mut().map(|input| input as &mut dyn Read);
+        let fault = match connection.invoke(request, source, receiver) {
+            Ok(result) => return Ok(result),
+            Err(fault) => fault,
+        };
+        let repeatable = match &fault {
+            CallFault::NotTaken => true,
+            CallFault::Lost => request.idempotency_key.is_some(),
+            CallFault::Report(_) => false,
+        };
+        let rewound = input.as_mut().is_none_or(Input::rewind);
+        if attempt > 1 || !repeatable || !rewound {
+            return Err(fault.report());
+        }
+    }
+}
+
+/// The topology that is in the store before another one is published.
+fn save_topology(target: &Target, path: &Path, force: bool) -> Result<(), ErrorReport> {
+    let manifest = find_cmdlet("Get-CsTopology")?;
+    let arguments = Arguments::parse(manifest, &["-AsXml".to_owned()])?;
+    let mut sink = Sink {
+        to: To::File(OutputFile::begin(path, force)?),
+        tally: Tally::default(),
+    };
+    let request = Request {
+        cmdlet: manifest.name(),
+        parameters: arguments.sent.clone(),
+        what_if: false,
+        idempotency_key: None,
+        input: false,
+    };
+    let mut screen = Screen::new(manifest, &arguments, Output::Table);
+    let result = call(
+        target,
+        &request,
+        None,
+        &mut Receiving {
+            screen: &mut screen,
+            sink: &mut sink,
+        },
+    )?;
+    sink.finish(&result)
+}
+
+fn confirm(manifest: &CmdletManifest) -> Result<(), ErrorReport> {
+    let stopped = |text: &str| Err(ErrorReport::new(ErrorId::CallCancelled, text));
+    if !io::stdin().is_terminal() {
+        return stopped("-Confirm needs a terminal to ask at.");
+    }
+    let mut answer = String::new();
+    let asked = write!(io::stderr(), "Run {}? [y/N] ", manifest.name());
+    if asked.is_err() || io::stdin().read_line(&mut answer).is_err() {
+        return stopped("-Confirm could not ask.");
+    }
+    if answer.trim().eq_ignore_ascii_case("y") {
+        Ok(())
+    } else {
+        stopped("It was not confirmed.")
+    }
+}
+
+/// Where a call's bytes come from.
+enum Input {
+    File(File),
+    Standard(io::Stdin),
+}
+
+impl Input {
+    /// The input that the parameters name; `-` is standard input.
+    fn open(manifest: &CmdletManifest, arguments: &Arguments) -> Result<Option<Self>, ErrorReport> {
+        if manifest.transfer != Some(Transfer::Upload) {
+            return Ok(None);
+        }
+        let types = [
+            ParameterType::PathToRead,
+            ParameterType::Bytes,
+            ParameterType::Xml,
+        ];
+        let mut sources = arguments.of_type(manifest, &types);
+        let names = || {
+            let names = manifest
+                .parameters
+                .iter()
+                .filter(|parameter| types.contains(&parameter.r#type));
+            names
+                .map(|parameter| format!("-{}", parameter.name))
+                .collect::<Vec<_>>()
+                .join(" or ")
+        };
+        match (sources.next(), sources.next()) {
+            (Some((_, "-")), None) => Ok(Some(Self::Standard(io::stdin()))),
+            (Some((_, path)), None) => {
+                open_input(Path::new(path)).map(|file| Some(Self::File(file)))
+            }
+            (Some(_), Some(_)) => Err(ErrorReport::new(
+                ErrorId::ParameterSetConflict,
+                format!("{} takes one of {}.", manifest.name(), names()),
+            )),
+            (None, _) => Err(ErrorReport::new(
+                ErrorId::ParameterInvalid,
+                format!("{} needs {}.", manifest.name(), names()),
+            )),
+        }
+    }
+
+    fn rewind(&mut self) -> bool {
+        match self {
+            Self::File(file) => file.rewind().is_ok(),
+            Self::Standard(_) => false,
+        }
+    }
+}
+
+impl Read for Input {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::File(file) => file.read(buffer),
+            Self::Standard(stdin) => stdin.read(buffer),
+        }
+    }
+}
+
+/// Where a call's bytes go.
+struct Sink {
+    to: To,
+    tally: Tally,
+}
+
+enum To {
+    Nowhere,
+    File(OutputFile),
+    Standard,
+}
+
+impl Sink {
+    fn open(
+        manifest: &CmdletManifest,
+        arguments: &Arguments,
+        force: bool,
+    ) -> Result<Self, ErrorReport> {
+        let to = match manifest.transfer {
+            None | Some(Transfer::Upload) => To::Nowhere,
+            Some(Transfer::DownloadWhenAsXml) => To::Standard,
+            Some(Transfer::Download) => {
+                let path = arguments
+                    .of_type(manifest, &[ParameterType::PathToWrite])
+                    .next();
+                let as_bytes = arguments.switch("AsBytes");
+                match path {
+                    Some(_) if as_bytes => {
+                        let text = format!("{} takes either a file or -AsBytes.", manifest.name());
+                        return Err(ErrorReport::new(ErrorId::ParameterSetConflict, text));
+                    }
+                    Some((_, path)) => To::File(OutputFile::begin(Path::new(path), force)?),
+                    None if as_bytes && io::stdout().is_terminal() => {
+                        let text = "-AsBytes writes bytes that a terminal cannot show.";
+                        return Err(ErrorReport::new(ErrorId::ParameterInvalid, text)
+                            .hint("Send them into a file or another program with > or |."));
+                    }
+                    None if as_bytes => To::Standard,
+                    None => {
+                        let text = format!("{} needs -FileName or -AsBytes.", manifest.name());
+                        return Err(ErrorReport::new(ErrorId::ParameterInvalid, text));
+                    }
+                }
+            }
+        };
+        Ok(Self {
+            to,
+            tally: Tally::default(),
+        })
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), ErrorReport> {
+        self.tally.add(bytes);
+        match &mut self.to {
+            To::Nowhere => Ok(()),
+            To::File(file) => file.write(bytes),
+            To::Standard => io::stdout().write_all(bytes).map_err(|error| {
+                ErrorReport::new(
+                    ErrorId::FileWriteFailed,
+                    format!("Standard output cannot be written: {error}."),
+                )
+            }),
+        }
+    }
+
+    fn finish(self, result: &InvokeResult) -> Result<(), ErrorReport> {
+        if !self.tally.agrees(result) {
+            return Err(ErrorReport::new(
+                ErrorId::HostLost,
+                "The bytes that came are not those that the service sent.",
+            ));
+        }
+        match self.to {
+            To::File(file) => file.commit(),
+            To::Standard | To::Nowhere => Ok(()),
+        }
+    }
+}
+
+struct Receiving<'a> {
+    screen: &'a mut Screen,
+    sink: &'a mut Sink,
+}
+
+impl Receiver for Receiving<'_> {
+    fn record(&mut self, record: Record) {
+        self.screen.record(record);
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) -> Result<(), ErrorReport> {
+        self.sink.write(bytes)
+    }
+}
+
+/// What the user sees.
+struct Screen {
+    shown: Shown,
+    cmdlet: String,
+    verbose: bool,
+    debug: bool,
+    progress: bool,
+    line: bool,
+    errors: bool,
+}
+
+impl Screen {
+    fn new(manifest: &CmdletManifest, arguments: &Arguments, output: Output) -> Self {
+        Self {
+            shown: Shown::new(output),
+            cmdlet: manifest.name(),
+            verbose: arguments.verbose,
+            debug: arguments.debug,
+            progress: io::stderr().is_terminal(),
+            line: false,
+            errors: false,
+        }
+    }
+
+    fn record(&mut self, record: Record) {
+        match record {
+            Record::Object { r#type, values } => self.shown.objects(&r#type, values.parse()),
+            Record::Verbose { text } if self.verbose => self.say(&format!("VERBOSE: {text}")),
+            Record::Debug { text } if self.debug => self.say(&format!("DEBUG: {text}")),
+            Record::Verbose { .. } | Record::Debug { .. } => {}
+            Record::Warning { text } => self.say(&format!("WARNING: {text}")),
+            Record::Progress {
+                activity,
+                status,
+                percent,
+            } if self.progress => {
+                let percent = percent
+                    .map(|percent| format!(" {percent}%"))
+                    .unwrap_or_default();
+                self.line = true;
+                let _unseen = write!(io::stderr(), "\r\x1b[K{activity}: {status}{percent}");
+            }
+            Record::Progress { .. } => {}
+            Record::WhatIf { target, action } => {
+                let _unseen = writeln!(io::stdout(), "What if: {action} {target}");
+            }
+            Record::Error { error } => {
+                self.errors = true;
+                self.say(&told(&self.cmdlet, &error));
+            }
+        }
+    }
+
+    /// A line beside the output; a line of progress makes room for it.
+    fn say(&mut self, text: &str) {
+        self.clear_progress();
+        let _unseen = writeln!(io::stderr(), "{text}");
+    }
+
+    fn clear_progress(&mut self) {
+        if std::mem::take(&mut self.line) {
+            let _unseen = write!(io::stderr(), "\r\x1b[K");
+        }
+    }
+
+    fn finish(&mut self, request: &Request, result: &InvokeResult) {
+        self.clear_progress();
+        let _unseen = self.shown.finish(&mut io::stdout().lock());
+        if self.verbose && request.idempotency_key.is_some() && result.version.is_none() {
+            self.say("VERBOSE: Nothing was changed.");
+        }
+    }
+}
+
+/// An error as it is printed.
+#[must_use]
+pub fn told(what: &str, error: &ErrorReport) -> String {
+    format!(
+        "{what}: {}\n  Error id: {}\n  Recommendation: {}",
+        error.message,
+        error.id.as_str(),
+        error.recommended_action
+    )
+}

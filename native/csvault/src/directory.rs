@@ -1,0 +1,227 @@
+//! Accounts and groups: who an account is, and what it is a member of, by the machine's own databases and `settings.json`.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use cs_engine::Directory;
+use cs_rbac::Caller;
+
+use crate::settings::Settings;
+
+/// How long a membership is remembered.
+const REMEMBERED: Duration = Duration::from_secs(2);
+
+/// Accounts beyond this number are looked up each time, so that memory stays bounded.
+const REMEMBERED_ACCOUNTS: usize = 256;
+
+/// The kernel's stand-in for accounts that have no place here.
+#[cfg(unix)]
+const NOBODY: u32 = 65_534;
+
+/// The accounts of this machine, as the settings complete them.
+#[derive(Debug)]
+pub struct Accounts {
+    settings: Arc<Settings>,
+    callers: Mutex<HashMap<u32, (Instant, Arc<Caller>)>>,
+}
+
+impl Accounts {
+    /// Accounts with the groups and members of the settings.
+    #[must_use]
+    pub fn new(settings: Arc<Settings>) -> Self {
+        Self {
+            settings,
+            callers: Mutex::default(),
+        }
+    }
+
+    /// The caller with a user id, if that was found out less than two seconds ago.
+    #[must_use]
+    pub fn remembered(&self, uid: u32) -> Option<Arc<Caller>> {
+        let callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
+        let (since, caller) = callers.get(&uid)?;
+        (since.elapsed() < REMEMBERED).then(|| Arc::clone(caller))
+    }
+
+    /// The caller with a user id, asked from the system, which may take a while.
+    #[must_use]
+    pub fn look_up(&self, uid: u32) -> Arc<Caller> {
+        let asked = Instant::now();
+        let caller = Arc::new(self.caller(uid));
+        let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
+        if callers.len() >= REMEMBERED_ACCOUNTS {
+            callers.retain(|_, (since, _)| since.elapsed() < REMEMBERED);
+        }
+        if callers.len() < REMEMBERED_ACCOUNTS {
+            callers.insert(uid, (asked, Arc::clone(&caller)));
+        }
+        caller
+    }
+
+    /// The groups that the settings give an account.
+    fn given(&self, account: &str) -> Vec<String> {
+        self.settings
+            .members
+            .get(account)
+            .cloned()
+            .unwrap_or_default()
+    }
+}
+
+#[cfg(unix)]
+impl Accounts {
+    fn caller(&self, uid: u32) -> Caller {
+        let nobody = Caller {
+            principal: format!("nobody (uid {uid})"),
+            is_owner: false,
+            is_local_administrator: false,
+            member_of: Some(Vec::new()),
+        };
+        if uid == NOBODY {
+            return nobody;
+        }
+        let user = nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(uid));
+        let (name, member_of) = match user {
+            Ok(Some(user)) => {
+                let groups = self.groups(&user).map(|mut groups| {
+                    groups.extend(self.given(&user.name));
+                    groups
+                });
+                (Some(user.name), groups.ok())
+            }
+            // An id without an account: a person perhaps, but a member of nothing.
+            Ok(None) => (None, Some(Vec::new())),
+            Err(_) => (None, None),
+        };
+        Caller {
+            principal: match name {
+                Some(name) => format!("{name} (uid {uid})"),
+                None => format!("uid {uid}"),
+            },
+            is_owner: self.settings.owner.is_some_and(|owner| owner.uid == uid),
+            is_local_administrator: uid == 0,
+            member_of,
+        }
+    }
+
+    /// The names of an account's groups: the machine's own, and those that the settings give an id.
+    fn groups(&self, user: &nix::unistd::User) -> Result<Vec<String>, String> {
+        let fail = |error: nix::Error| error.desc().to_owned();
+        let name = std::ffi::CString::new(user.name.as_str()).map_err(|error| error.to_string())?;
+        let ids = nix::unistd::getgrouplist(&name, user.gid).map_err(fail)?;
+        let mut names = Vec::with_capacity(ids.len());
+        for id in ids {
+            if let Some(group) = nix::unistd::Group::from_gid(id).map_err(fail)? {
+                names.push(group.name);
+            }
+            let mapped = self
+                .settings
+                .groups
+                .iter()
+                .filter(|(_, gid)| **gid == id.as_raw());
+            names.extend(mapped.map(|(name, _)| name.clone()));
+        }
+        Ok(names)
+    }
+}
+
+#[cfg(not(unix))]
+impl Accounts {
+    /// Never called: on this system no caller is identified, and so none is let in.
+    fn caller(&self, uid: u32) -> Caller {
+        Caller {
+            principal: format!("uid {uid}"),
+            is_owner: false,
+            is_local_administrator: false,
+            member_of: None,
+        }
+    }
+}
+
+impl Directory for Accounts {
+    fn member_of(&self, account: &str) -> Result<Option<Vec<String>>, String> {
+        #[cfg(unix)]
+        {
+            let user =
+                nix::unistd::User::from_name(account).map_err(|error| error.desc().to_owned())?;
+            if let Some(user) = user {
+                let mut groups = self.groups(&user)?;
+                groups.extend(self.given(&user.name));
+                return Ok(Some(groups));
+            }
+        }
+        // Accounts of the settings that the machine does not know; their names are written as people write them.
+        let known = &self.settings.members;
+        let found = known.get(account).or_else(|| {
+            known
+                .iter()
+                .find(|(name, _)| name.eq_ignore_ascii_case(account))
+                .map(|(_, groups)| groups)
+        });
+        Ok(found.cloned())
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    fn accounts(settings: Settings) -> Accounts {
+        Accounts::new(Arc::new(settings))
+    }
+
+    #[test]
+    fn nobody_is_a_member_of_nothing_and_never_the_owner() {
+        let settings = Settings {
+            owner: Some(crate::settings::Owner { uid: NOBODY }),
+            ..Settings::default()
+        };
+        let caller = accounts(settings).look_up(NOBODY);
+        assert_eq!(caller.member_of, Some(Vec::new()));
+        assert!(!caller.is_owner && !caller.is_local_administrator);
+    }
+
+    #[test]
+    fn an_id_without_account_is_a_member_of_nothing() {
+        let caller = accounts(Settings::default()).look_up(3_999_999_999);
+        assert_eq!(
+            (caller.principal.as_str(), &caller.member_of),
+            ("uid 3999999999", &Some(Vec::new()))
+        );
+    }
+
+    #[test]
+    fn settings_complete_the_groups_of_the_machine() {
+        let root = nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(0))
+            .unwrap()
+            .unwrap();
+        let settings = Settings {
+            groups: [("RTCUniversalReadOnlyAdmins".to_owned(), root.gid.as_raw())].into(),
+            members: [
+                (root.name.clone(), vec!["CsHelpDesk".to_owned()]),
+                (
+                    "kenmyer".to_owned(),
+                    vec!["CsVoiceAdministrator".to_owned()],
+                ),
+            ]
+            .into(),
+            ..Settings::default()
+        };
+        let accounts = accounts(settings);
+        let caller = accounts.look_up(0);
+        let groups = caller.member_of.clone().unwrap();
+        assert!(
+            groups.contains(&"RTCUniversalReadOnlyAdmins".to_owned()),
+            "{groups:?}"
+        );
+        assert!(groups.contains(&"CsHelpDesk".to_owned()), "{groups:?}");
+        assert_eq!(accounts.member_of(&root.name).unwrap().unwrap(), groups);
+        let ken = accounts.member_of("KenMyer").unwrap().unwrap();
+        assert_eq!(ken, ["CsVoiceAdministrator"]);
+        assert_eq!(accounts.member_of("0").unwrap(), None);
+        assert_eq!(accounts.member_of("ken myer").unwrap(), None);
+        assert!(Arc::ptr_eq(&caller, &accounts.remembered(0).unwrap()));
+        assert!(accounts.remembered(1).is_none());
+    }
+}

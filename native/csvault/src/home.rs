@@ -1,0 +1,221 @@
+//! The data folder: where it is, and that it belongs to us alone.
+
+use std::ffi::OsString;
+use std::fs::DirBuilder;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use cs_contract::{ErrorId, ErrorReport};
+
+use crate::private;
+
+/// Who the service works for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// One user, who started it.
+    Embedded,
+    /// All accounts of the machine.
+    System,
+}
+
+/// Where the data folder is: the option, `CSVAULT_HOME`, or the platform's own place.
+///
+/// # Errors
+/// When none of them is there.
+pub fn locate(option: Option<&Path>, mode: Mode) -> Result<PathBuf, ErrorReport> {
+    locate_from(option, mode, &|name| std::env::var_os(name))
+}
+
+fn locate_from(
+    option: Option<&Path>,
+    mode: Mode,
+    variable: &dyn Fn(&str) -> Option<OsString>,
+) -> Result<PathBuf, ErrorReport> {
+    let set = |name: &str| {
+        variable(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    let chosen = option.map(Path::to_owned).or_else(|| set("CSVAULT_HOME"));
+    let path = match chosen {
+        Some(path) => path,
+        None if cfg!(windows) => set("LOCALAPPDATA").ok_or_else(no_home)?.join("csvault"),
+        None if mode == Mode::System => PathBuf::from("/var/lib/csvault"),
+        None => set("XDG_DATA_HOME")
+            .filter(|path| path.is_absolute())
+            .or_else(|| set("HOME").map(|home| home.join(".local/share")))
+            .ok_or_else(no_home)?
+            .join("csvault"),
+    };
+    std::path::absolute(&path).map_err(|error| unusable(&path, &error.to_string()))
+}
+
+fn no_home() -> ErrorReport {
+    ErrorReport::new(
+        ErrorId::HostUnavailable,
+        "There is no data folder: neither CSVAULT_HOME nor the home folder of this account is known.",
+    )
+    .hint("Set CSVAULT_HOME to a folder of your own.")
+}
+
+/// The report of a data folder that cannot be used.
+fn unusable(path: &Path, why: &str) -> ErrorReport {
+    ErrorReport::new(
+        ErrorId::HostUnavailable,
+        format!("The data folder {} cannot be used: {why}.", path.display()),
+    )
+    .on("Folder", path.display().to_string())
+    .hint("Give a folder that belongs to you alone (mode 0700) in CSVAULT_HOME, or mend this one.")
+}
+
+/// Makes the data folder if it is not there, and refuses one that others could have filled.
+///
+/// # Errors
+/// A link, another owner, rights of others to write, or anything the disk says.
+pub fn prepare(path: &Path, mode: Mode) -> Result<(), ErrorReport> {
+    let fail = |error: io::Error| unusable(path, &error.to_string());
+    match std::fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            if let Some(parent) = path.parent() {
+                std::fs::create_dir_all(parent).map_err(fail)?;
+            }
+            match make(path) {
+                // Another process was quicker; what it made is looked at below.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                other => other.map_err(fail)?,
+            }
+        }
+        Err(error) => return Err(fail(error)),
+        Ok(_) => {}
+    }
+    check(path, private::own_uid())?;
+    tighten(path, mode).map_err(fail)?;
+    let temporary = path.join("tmp");
+    match make(&temporary) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            check(&temporary, private::own_uid())
+        }
+        other => other.map_err(fail),
+    }
+}
+
+fn make(path: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt;
+        builder.mode(0o700);
+    }
+    builder.create(path)
+}
+
+/// In system mode others must reach the socket inside; they still cannot list the folder nor open its files.
+fn tighten(path: &Path, mode: Mode) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let bits = if mode == Mode::System { 0o711 } else { 0o700 };
+        if std::fs::symlink_metadata(path)?.permissions().mode() & 0o777 != bits {
+            std::fs::set_permissions(path, PermissionsExt::from_mode(bits))?;
+        }
+    }
+    #[cfg(not(unix))]
+    let _inherited = (path, mode);
+    Ok(())
+}
+
+/// Checks that a folder is a folder, belongs to an account, and that nobody else may write in it.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check(path: &Path, expected_owner: Option<u32>) -> Result<(), ErrorReport> {
+    let metadata =
+        std::fs::symlink_metadata(path).map_err(|error| unusable(path, &error.to_string()))?;
+    if metadata.is_symlink() {
+        return Err(unusable(path, "it is a symbolic link"));
+    }
+    if !metadata.is_dir() {
+        return Err(unusable(path, "it is not a folder"));
+    }
+    let owner = private::owner(&metadata);
+    if owner != expected_owner {
+        let named = owner.map_or_else(
+            || "another account".to_owned(),
+            |uid| format!("user id {uid}"),
+        );
+        return Err(unusable(path, &format!("it belongs to {named}")));
+    }
+    if private::writable_by_others(&metadata) {
+        return Err(unusable(path, "other accounts can write in it"));
+    }
+    Ok(())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    fn at(variables: &[(&str, &str)], mode: Mode) -> Option<PathBuf> {
+        let find = |name: &str| {
+            variables
+                .iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| OsString::from(value))
+        };
+        locate_from(None, mode, &find).ok()
+    }
+
+    #[test]
+    fn the_folder_is_found_by_the_documented_order() {
+        let expect = |path: &str| Some(PathBuf::from(path));
+        assert_eq!(
+            at(&[("CSVAULT_HOME", "/a"), ("HOME", "/h")], Mode::Embedded),
+            expect("/a")
+        );
+        let xdg = [("XDG_DATA_HOME", "/x"), ("HOME", "/h")];
+        assert_eq!(at(&xdg, Mode::Embedded), expect("/x/csvault"));
+        let relative = [("XDG_DATA_HOME", "x"), ("HOME", "/h")];
+        assert_eq!(
+            at(&relative, Mode::Embedded),
+            expect("/h/.local/share/csvault")
+        );
+        let empty = [("CSVAULT_HOME", ""), ("HOME", "/h")];
+        assert_eq!(
+            at(&empty, Mode::Embedded),
+            expect("/h/.local/share/csvault")
+        );
+        assert_eq!(
+            at(&[("HOME", "/h")], Mode::System),
+            expect("/var/lib/csvault")
+        );
+        assert_eq!(at(&[], Mode::Embedded), None);
+    }
+
+    #[test]
+    fn a_new_folder_is_private_and_an_open_one_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = folder.path().join("deep/home");
+        prepare(&home, Mode::Embedded).unwrap();
+        assert_eq!(home.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+        prepare(&home, Mode::System).unwrap();
+        assert_eq!(home.metadata().unwrap().permissions().mode() & 0o777, 0o711);
+        assert_eq!(
+            home.join("tmp").metadata().unwrap().permissions().mode() & 0o777,
+            0o700
+        );
+
+        std::fs::set_permissions(&home, PermissionsExt::from_mode(0o770)).unwrap();
+        let fault = prepare(&home, Mode::Embedded).unwrap_err();
+        assert!(
+            fault.message.contains("other accounts can write"),
+            "{}",
+            fault.message
+        );
+
+        let link = folder.path().join("link");
+        symlink(folder.path(), &link).unwrap();
+        let fault = prepare(&link, Mode::Embedded).unwrap_err();
+        assert!(fault.message.contains("symbolic link"), "{}", fault.message);
+    }
+}

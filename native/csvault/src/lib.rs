@@ -1,0 +1,18 @@
+//! The executable as a library: pipe server, caller identity, service and command line.
+
+mod audit;
+pub mod cli;
+mod client;
+mod directory;
+mod home;
+mod lock;
+mod peer;
+mod precheck;
+mod private;
+mod schema;
+mod serve;
+mod server;
+mod settings;
+mod socket;
+mod status;
+mod stores;

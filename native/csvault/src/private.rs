@@ -1,0 +1,112 @@
+//! Files that belong to the service alone: opened without following links, made with mode 0600, refused when others could have
+//! written them.
+
+use std::fs::{File, Metadata, OpenOptions};
+use std::io;
+use std::path::Path;
+
+/// The user id of this process, as far as the system has such a thing.
+#[must_use]
+pub fn own_uid() -> Option<u32> {
+    #[cfg(unix)]
+    {
+        Some(nix::unistd::geteuid().as_raw())
+    }
+    #[cfg(not(unix))]
+    {
+        None
+    }
+}
+
+/// The user id of a file's owner, as far as the system has such a thing.
+#[must_use]
+pub fn owner(metadata: &Metadata) -> Option<u32> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        Some(metadata.uid())
+    }
+    #[cfg(not(unix))]
+    {
+        let _no_user_ids = metadata;
+        None
+    }
+}
+
+/// True when the group or everybody may write.
+#[must_use]
+pub fn writable_by_others(metadata: &Metadata) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        metadata.mode() & 0o022 != 0
+    }
+    #[cfg(not(unix))]
+    {
+        let _access_lists_decide = metadata;
+        false
+    }
+}
+
+/// Makes everything that this process creates from now on private, whatever it was started with.
+pub fn keep_new_files_private() {
+    #[cfg(unix)]
+    nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o077));
+}
+
+/// Opens a file of the service: a regular file of this account that nobody else can write, never a link.
+///
+/// # Errors
+/// `PermissionDenied` with a sentence when it is not such a file; anything that opening says.
+pub fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        // Without O_NONBLOCK a fifo that somebody put there would keep us waiting.
+        let flags = nix::fcntl::OFlag::O_NOFOLLOW | nix::fcntl::OFlag::O_NONBLOCK;
+        options.mode(0o600).custom_flags(flags.bits());
+    }
+    let file = options.open(path)?;
+    let metadata = file.metadata()?;
+    let refused = |what: &str| {
+        let text = format!("{} {what}", path.display());
+        io::Error::new(io::ErrorKind::PermissionDenied, text)
+    };
+    if !metadata.is_file() {
+        return Err(refused("is not a regular file"));
+    }
+    if owner(&metadata) != own_uid() {
+        return Err(refused("belongs to another account"));
+    }
+    if writable_by_others(&metadata) {
+        return Err(refused("can be written by other accounts"));
+    }
+    Ok(file)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    #[test]
+    fn links_folders_and_shared_files_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let plain = folder.path().join("plain");
+        open(&plain, OpenOptions::new().write(true).create(true)).unwrap();
+        assert_eq!(
+            plain.metadata().unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+        open(&plain, OpenOptions::new().read(true)).unwrap();
+
+        let link = folder.path().join("link");
+        symlink(&plain, &link).unwrap();
+        assert!(open(&link, OpenOptions::new().read(true)).is_err());
+        let error = open(folder.path(), OpenOptions::new().read(true)).unwrap_err();
+        assert!(error.to_string().contains("not a regular file"), "{error}");
+        std::fs::set_permissions(&plain, PermissionsExt::from_mode(0o620)).unwrap();
+        let error = open(&plain, OpenOptions::new().read(true)).unwrap_err();
+        assert!(error.to_string().contains("other accounts"), "{error}");
+    }
+}

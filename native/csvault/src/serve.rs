@@ -1,0 +1,226 @@
+//! `csvault serve`: puts a service together, says that it is ready, and runs it.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use cs_contract::{ErrorId, ErrorReport};
+use cs_engine::{Clock, Engine, EngineParts, Ids};
+use cs_model::Uuid;
+use serde::{Deserialize, Serialize};
+
+use crate::audit::AuditLog;
+use crate::directory::Accounts;
+use crate::home::{self, Mode};
+use crate::lock::{HomeLock, LockFault};
+use crate::server::{self, Parts, Service};
+use crate::settings::Settings;
+use crate::{private, socket, stores};
+
+/// Calls and other work beside the pipe, at most.
+const THREADS: usize = 256;
+
+/// How a service is to run.
+#[derive(Debug)]
+pub struct Options {
+    /// The data folder.
+    pub home: PathBuf,
+    /// The pipe, when it is not in the data folder.
+    pub pipe: Option<PathBuf>,
+    /// For whom.
+    pub mode: Mode,
+    /// Minutes without a request before it ends; overrides the settings.
+    pub idle_minutes: Option<u32>,
+    /// Leave the session of the process that started it.
+    pub detach: bool,
+}
+
+/// What a service says on standard output when it is ready.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ready {
+    /// Its process id.
+    pub pid: u32,
+    /// Its pipe.
+    pub pipe: String,
+    /// Its data folder.
+    pub home: String,
+    /// Its version.
+    pub version: String,
+}
+
+/// What stands in its place when it could not be started.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct NotReady {
+    /// Why.
+    pub error: ErrorReport,
+}
+
+/// Why a service could not be started.
+#[derive(Debug)]
+pub enum Fault {
+    /// Another one has the data folder open.
+    Held(ErrorReport),
+    /// Anything else.
+    Failed(ErrorReport),
+}
+
+impl From<ErrorReport> for Fault {
+    fn from(report: ErrorReport) -> Self {
+        Self::Failed(report)
+    }
+}
+
+impl From<LockFault> for Fault {
+    fn from(fault: LockFault) -> Self {
+        match fault {
+            LockFault::Held(report) => Self::Held(report),
+            LockFault::Failed(report) => Self::Failed(report),
+        }
+    }
+}
+
+/// Runs a service to its end. The error is for the caller to tell.
+///
+/// # Errors
+/// Why it could not be started.
+pub fn run(options: &Options) -> Result<(), Fault> {
+    private::keep_new_files_private();
+    if options.detach {
+        leave_session();
+    }
+    home::prepare(&options.home, options.mode)?;
+    let lock = HomeLock::take(&options.home)?;
+    let pipe_path = socket::locate(options.pipe.as_deref(), &options.home)?;
+    let settings = Arc::new(Settings::load(&options.home, options.mode)?);
+    let limits = settings.limits.resolve();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let ids: Arc<dyn Ids> = Arc::new(RandomIds);
+    let audit = Arc::new(AuditLog::open(&options.home, Arc::clone(&clock))?);
+    let stores = stores::open(&options.home, clock.as_ref(), ids.as_ref())?;
+    let accounts = Arc::new(Accounts::new(Arc::clone(&settings)));
+    let engine = Engine::new(EngineParts {
+        central: Arc::clone(&stores.central),
+        local: Arc::clone(&stores.local),
+        clock,
+        ids,
+        directory: Arc::clone(&accounts) as _,
+        audit: Arc::clone(&audit) as _,
+        limits: limits.packages,
+    })
+    .map_err(|error| stores::fault(&error))?;
+    let service = Service::new(Parts {
+        engine,
+        central: stores.central,
+        local: stores.local,
+        accounts,
+        audit,
+        limits,
+        home: options.home.clone(),
+        pipe: pipe_path.clone(),
+    });
+    let idle = match (options.mode, options.idle_minutes) {
+        (_, Some(0)) => None,
+        (_, Some(minutes)) => Some(Duration::from_secs(u64::from(minutes) * 60)),
+        (Mode::Embedded, None) => settings.idle(),
+        (Mode::System, None) => None,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(THREADS)
+        .build()
+        .map_err(|error| not_started(&error))?;
+    runtime.block_on(async {
+        let (listener, name) = socket::listen(&pipe_path, options.mode)?.split();
+        stop_on_signals(&service)?;
+        say_ready(&options.home, &pipe_path);
+        server::serve(Arc::clone(&service), listener, name, idle).await;
+        Ok::<_, ErrorReport>(())
+    })?;
+    // Calls that do not notice that they were stopped are left behind; what they had not committed never was.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    drop(service);
+    drop(lock);
+    Ok(())
+}
+
+fn not_started(error: &std::io::Error) -> ErrorReport {
+    ErrorReport::new(
+        ErrorId::HostUnavailable,
+        format!("The service cannot be started: {error}."),
+    )
+}
+
+/// So that Ctrl+C at the prompt, or its end, does not end the service as well.
+fn leave_session() {
+    #[cfg(unix)]
+    {
+        let _leads_one_already = nix::unistd::setsid();
+        let _stays_where_it_is = std::env::set_current_dir("/");
+    }
+}
+
+fn say_ready(home: &Path, pipe: &Path) {
+    let ready = Ready {
+        pid: std::process::id(),
+        pipe: pipe.display().to_string(),
+        home: home.display().to_string(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    let mut line = serde_json::to_vec(&ready).unwrap_or_default();
+    line.push(b'\n');
+    // Nobody has to listen.
+    let _unheard = std::io::stdout()
+        .write_all(&line)
+        .and_then(|()| std::io::stdout().flush());
+}
+
+#[cfg(unix)]
+fn stop_on_signals(service: &Arc<Service>) -> Result<(), ErrorReport> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    for kind in [
+        SignalKind::terminate(),
+        SignalKind::interrupt(),
+        SignalKind::hangup(),
+    ] {
+        let mut signals = signal(kind).map_err(|error| not_started(&error))?;
+        let service = Arc::clone(service);
+        tokio::spawn(async move {
+            signals.recv().await;
+            service.stop_wanted.notify_one();
+        });
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn stop_on_signals(service: &Arc<Service>) -> Result<(), ErrorReport> {
+    let service = Arc::clone(service);
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            service.stop_wanted.notify_one();
+        }
+    });
+    Ok(())
+}
+
+/// The machine's clock.
+#[derive(Debug, Clone, Copy)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> String {
+        jiff::Timestamp::now().to_string()
+    }
+}
+
+/// Random guids.
+#[derive(Debug, Clone, Copy)]
+pub struct RandomIds;
+
+impl Ids for RandomIds {
+    fn guid(&self) -> Uuid {
+        uuid::Uuid::new_v4()
+    }
+}

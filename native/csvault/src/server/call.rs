@@ -1,0 +1,399 @@
+//! One running call: how it is stopped, and how its bytes come in and its records go out.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, Seek, Write};
+use std::path::Path;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use cs_contract::{
+    CallId, ErrorId, ErrorReport, FrameHeader, FrameKind, Limits, Notification, Record,
+};
+use cs_engine::{CallIo, Stopped};
+
+use super::message::notification_frame;
+use super::outbox::Outbox;
+
+/// Chunks that are taken before the client is told.
+const ACKNOWLEDGED_TOGETHER: u32 = Limits::WINDOW_CHUNKS / 2;
+
+/// Why a call was stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum StopReason {
+    /// The client said so, or went away.
+    Cancelled = 1,
+    /// Its deadline passed.
+    TimedOut = 2,
+    /// The service ends.
+    Ending = 3,
+}
+
+/// What a connection and the thread of one of its calls share.
+#[derive(Debug)]
+pub struct CallState {
+    /// The call.
+    pub id: CallId,
+    stop: AtomicU8,
+    input: Mutex<Input>,
+    arrived: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Input {
+    chunks: VecDeque<Vec<u8>>,
+    /// Chunks taken that the client was not told of.
+    unacknowledged: u32,
+    ended: bool,
+}
+
+/// What became of a chunk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Taken {
+    /// It waits for its call.
+    Yes,
+    /// The client was ahead by more chunks than it may.
+    TooMany,
+    /// The input was ended before.
+    Ended,
+}
+
+impl CallState {
+    /// A call that runs.
+    #[must_use]
+    pub fn new(id: CallId) -> Arc<Self> {
+        Arc::new(Self {
+            id,
+            stop: AtomicU8::new(0),
+            input: Mutex::default(),
+            arrived: Condvar::new(),
+        })
+    }
+
+    /// Asks the call to stop; the first reason counts. Whoever has its outbox wakes that as well.
+    pub fn stop(&self, reason: StopReason) {
+        let _an_earlier_reason_stands =
+            self.stop
+                .compare_exchange(0, reason as u8, Ordering::Relaxed, Ordering::Relaxed);
+        let _held_so_that_nobody_misses_it =
+            self.input.lock().unwrap_or_else(PoisonError::into_inner);
+        self.arrived.notify_all();
+    }
+
+    /// True when the call is to end.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed) != 0
+    }
+
+    /// How a stopped call is reported.
+    #[must_use]
+    pub fn stop_report(&self) -> ErrorReport {
+        const TIMED_OUT: u8 = StopReason::TimedOut as u8;
+        const ENDING: u8 = StopReason::Ending as u8;
+        match self.stop.load(Ordering::Relaxed) {
+            TIMED_OUT => ErrorReport::new(
+                ErrorId::CallTimedOut,
+                "The call took longer than its deadline.",
+            ),
+            ENDING => ErrorReport::new(
+                ErrorId::CallCancelled,
+                "The call was stopped because the service ends.",
+            )
+            .hint("Repeat the command; nothing was changed."),
+            _ => ErrorReport::new(ErrorId::CallCancelled, "The call was stopped."),
+        }
+    }
+
+    /// Hands over a chunk that the client sent.
+    pub fn chunk(&self, bytes: Vec<u8>) -> Taken {
+        let mut input = self.input.lock().unwrap_or_else(PoisonError::into_inner);
+        if input.ended {
+            return Taken::Ended;
+        }
+        let ahead =
+            input.chunks.len() + usize::try_from(input.unacknowledged).unwrap_or(usize::MAX);
+        if ahead >= usize::try_from(Limits::WINDOW_CHUNKS).unwrap_or(usize::MAX) {
+            return Taken::TooMany;
+        }
+        input.chunks.push_back(bytes);
+        self.arrived.notify_all();
+        Taken::Yes
+    }
+
+    /// The client sent all; false when it had said so before.
+    pub fn end_input(&self) -> bool {
+        let mut input = self.input.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = !input.ended;
+        input.ended = true;
+        self.arrived.notify_all();
+        first
+    }
+
+    /// The next chunk and how many are to be acknowledged now; `None` at the end.
+    fn next_chunk(&self, patience: Duration) -> Result<Option<(Vec<u8>, u32)>, ErrorReport> {
+        let input = self.input.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting =
+            |input: &mut Input| input.chunks.is_empty() && !input.ended && !self.is_stopped();
+        let (mut input, waited) = self
+            .arrived
+            .wait_timeout_while(input, patience, waiting)
+            .unwrap_or_else(PoisonError::into_inner);
+        if self.is_stopped() {
+            return Err(self.stop_report());
+        }
+        let Some(chunk) = input.chunks.pop_front() else {
+            if waited.timed_out() && !input.ended {
+                let text = format!(
+                    "No bytes of the input came for {} seconds.",
+                    patience.as_secs()
+                );
+                return Err(ErrorReport::new(ErrorId::CallTimedOut, text));
+            }
+            return Ok(None);
+        };
+        input.unacknowledged += 1;
+        if input.unacknowledged < ACKNOWLEDGED_TOGETHER {
+            return Ok(Some((chunk, 0)));
+        }
+        Ok(Some((chunk, std::mem::take(&mut input.unacknowledged))))
+    }
+}
+
+/// Limits and places for the input of calls.
+#[derive(Debug, Clone)]
+pub struct InputRules {
+    /// Where received bytes are kept while their call runs.
+    pub folder: std::path::PathBuf,
+    /// The most bytes.
+    pub bytes: u64,
+    /// How long the next chunk may take.
+    pub patience: Duration,
+}
+
+/// The [`CallIo`] of a call on its own thread.
+pub struct PipeIo<'a> {
+    call: &'a CallState,
+    outbox: &'a Outbox,
+    rules: &'a InputRules,
+    has_input: bool,
+    /// A chunk that is being filled, with its header in front.
+    chunk: Vec<u8>,
+    fault: Option<ErrorReport>,
+}
+
+/// Bytes in front of a chunk's content.
+const CHUNK_HEAD: usize = Limits::HEADER_BYTES + Limits::CALL_ID_BYTES;
+
+impl<'a> PipeIo<'a> {
+    /// The connection of one call.
+    pub fn new(
+        call: &'a CallState,
+        outbox: &'a Outbox,
+        rules: &'a InputRules,
+        has_input: bool,
+    ) -> Self {
+        Self {
+            call,
+            outbox,
+            rules,
+            has_input,
+            chunk: Vec::new(),
+            fault: None,
+        }
+    }
+
+    /// Sends what is left of the output.
+    ///
+    /// # Errors
+    /// When nobody waits for it, or what the call had to say could not be said.
+    pub fn finish(mut self) -> Result<(), ErrorReport> {
+        match self.fault.take() {
+            Some(fault) => Err(fault),
+            None => self.flush().map_err(|Stopped| self.call.stop_report()),
+        }
+    }
+
+    fn flush(&mut self) -> Result<(), Stopped> {
+        if self.chunk.len() <= CHUNK_HEAD {
+            return Ok(());
+        }
+        let mut chunk = std::mem::take(&mut self.chunk);
+        let header = FrameHeader {
+            kind: FrameKind::Bytes,
+            length: chunk.len() - Limits::HEADER_BYTES,
+        };
+        if let Some(place) = chunk.get_mut(..Limits::HEADER_BYTES) {
+            place.copy_from_slice(&header.encode());
+        }
+        self.outbox.push_waiting(chunk, self.call)
+    }
+
+    fn begin_chunk(&mut self) {
+        self.chunk = self.outbox.buffer();
+        self.chunk.reserve(CHUNK_HEAD + Limits::CHUNK_BYTES);
+        self.chunk.extend_from_slice(&[0; Limits::HEADER_BYTES]);
+        self.chunk.extend_from_slice(&self.call.id.to_le_bytes());
+    }
+}
+
+impl CallIo for PipeIo<'_> {
+    fn record(&mut self, record: Record) -> Result<(), Stopped> {
+        let frame = encode_record(self.call.id, record).map_err(|fault| {
+            self.fault.get_or_insert(fault);
+            Stopped
+        })?;
+        self.outbox.push_waiting(frame, self.call)
+    }
+
+    fn stopped(&self) -> bool {
+        self.call.is_stopped()
+    }
+
+    fn output(&mut self, mut bytes: &[u8]) -> Result<(), Stopped> {
+        while !bytes.is_empty() {
+            if self.chunk.is_empty() {
+                self.begin_chunk();
+            }
+            let room = CHUNK_HEAD + Limits::CHUNK_BYTES - self.chunk.len();
+            let (now, later) = bytes.split_at_checked(room).unwrap_or((bytes, &[]));
+            self.chunk.extend_from_slice(now);
+            if now.len() == room {
+                self.flush()?;
+            }
+            bytes = later;
+        }
+        Ok(())
+    }
+
+    fn input(&mut self) -> Result<File, ErrorReport> {
+        if !self.has_input {
+            return Err(no_input());
+        }
+        let mut file = spool(&self.rules.folder).map_err(|error| self.spool_fault(&error))?;
+        let mut received: u64 = 0;
+        while let Some((chunk, acknowledged)) = self.call.next_chunk(self.rules.patience)? {
+            let bytes = chunk.get(Limits::CALL_ID_BYTES..).unwrap_or_default();
+            received += bytes.len() as u64;
+            if received > self.rules.bytes {
+                return Err(ErrorReport::new(
+                    ErrorId::LimitExceeded,
+                    format!("The input is longer than {} bytes.", self.rules.bytes),
+                )
+                .hint("Raise uploadBytes in settings.json if the input is to be trusted; nothing was changed."));
+            }
+            file.write_all(bytes)
+                .map_err(|error| self.spool_fault(&error))?;
+            if acknowledged > 0 {
+                let ack = Notification::Ack {
+                    call: self.call.id,
+                    chunks: acknowledged,
+                };
+                self.outbox
+                    .push_waiting(notification_frame(&ack), self.call)
+                    .map_err(|Stopped| self.call.stop_report())?;
+            }
+        }
+        file.rewind().map_err(|error| self.spool_fault(&error))?;
+        Ok(file)
+    }
+}
+
+impl PipeIo<'_> {
+    fn spool_fault(&self, error: &io::Error) -> ErrorReport {
+        let folder = self.rules.folder.display().to_string();
+        if error.kind() == io::ErrorKind::StorageFull
+            || error.kind() == io::ErrorKind::QuotaExceeded
+        {
+            return ErrorReport::new(
+                ErrorId::StoreFailed,
+                format!("The disk of {folder} is full, so the input could not be received."),
+            )
+            .on("Folder", folder)
+            .hint("Free space on the disk of the data folder and repeat; nothing was changed.");
+        }
+        ErrorReport::new(
+            ErrorId::StoreFailed,
+            format!("The input could not be received in {folder}: {error}."),
+        )
+        .on("Folder", folder)
+    }
+}
+
+/// A private file that has no name, or loses it at once.
+fn spool(folder: &Path) -> io::Result<File> {
+    tempfile::tempfile_in(folder)
+}
+
+/// The report of a call that needs bytes and was sent without.
+pub fn no_input() -> ErrorReport {
+    ErrorReport::new(
+        ErrorId::ParameterInvalid,
+        "The call needs bytes and announced none.",
+    )
+    .hint("Set \"input\" to true and send the bytes as chunks; see docs/protocol.md section 4.")
+}
+
+/// The frame of a record.
+///
+/// # Errors
+/// When it is longer than a frame may be.
+pub fn encode_record(call: CallId, record: Record) -> Result<Vec<u8>, ErrorReport> {
+    let frame = notification_frame(&Notification::Record { call, record });
+    if frame.len() - Limits::HEADER_BYTES > Limits::JSON_BYTES {
+        return Err(ErrorReport::new(
+            ErrorId::LimitExceeded,
+            "One object of the result is longer than a message may be.",
+        )
+        .hint("Ask for less at a time."));
+    }
+    Ok(frame)
+}
+
+/// The [`CallIo`] of a quick call: all that it says goes out with its answer.
+#[derive(Default)]
+pub struct InlineIo {
+    /// The call.
+    pub id: CallId,
+    /// Frames, one behind the other.
+    pub frames: Vec<u8>,
+    /// What could not be said.
+    pub fault: Option<ErrorReport>,
+}
+
+impl CallIo for InlineIo {
+    fn record(&mut self, record: Record) -> Result<(), Stopped> {
+        match encode_record(self.id, record) {
+            Ok(frame) if self.frames.is_empty() => self.frames = frame,
+            Ok(frame) => self.frames.extend_from_slice(&frame),
+            Err(fault) => {
+                self.fault.get_or_insert(fault);
+                return Err(Stopped);
+            }
+        }
+        Ok(())
+    }
+
+    fn stopped(&self) -> bool {
+        false
+    }
+
+    fn output(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
+        for piece in bytes.chunks(Limits::CHUNK_BYTES) {
+            let header = FrameHeader {
+                kind: FrameKind::Bytes,
+                length: Limits::CALL_ID_BYTES + piece.len(),
+            };
+            self.frames.extend_from_slice(&header.encode());
+            self.frames.extend_from_slice(&self.id.to_le_bytes());
+            self.frames.extend_from_slice(piece);
+        }
+        Ok(())
+    }
+
+    fn input(&mut self) -> Result<File, ErrorReport> {
+        Err(no_input())
+    }
+}

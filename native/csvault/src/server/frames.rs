@@ -1,0 +1,163 @@
+//! Frames as they come in: read with deadlines, and refused before anything is allocated for them.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use cs_contract::{ErrorId, ErrorReport, FrameHeader, FrameHeaderError, FrameKind, Limits};
+use interprocess::local_socket::tokio::Stream;
+use tokio::io::AsyncReadExt;
+use tokio::time::{Instant, timeout_at};
+
+use super::message::{NOT_JSON, Refusal};
+
+/// Room for what usually comes in; longer frames get their own.
+const BUFFER_BYTES: usize = 16 * 1024;
+
+/// Why no frame came.
+#[derive(Debug)]
+pub enum ReadFault {
+    /// The client is gone.
+    Gone,
+    /// The border of the next frame is lost, or nothing came in time. To be told, then the connection is closed.
+    Lost(Refusal),
+}
+
+/// The payload of a frame: in the reader's buffer, or in its own.
+#[derive(Debug)]
+pub enum Payload {
+    /// In the buffer; until the next frame is read.
+    Here(Range<usize>),
+    /// Too long for the buffer.
+    Own(Vec<u8>),
+}
+
+/// Reads the frames of one connection.
+pub struct FrameReader<'a> {
+    stream: &'a Stream,
+    patience: Duration,
+    buffer: Vec<u8>,
+    start: usize,
+    end: usize,
+}
+
+impl<'a> FrameReader<'a> {
+    /// A reader; a frame must be complete within `patience` after its first byte.
+    pub fn new(stream: &'a Stream, patience: Duration) -> Self {
+        Self {
+            stream,
+            patience,
+            buffer: vec![0; BUFFER_BYTES],
+            start: 0,
+            end: 0,
+        }
+    }
+
+    /// The bytes of a payload.
+    pub fn bytes<'b>(&'b self, payload: &'b Payload) -> &'b [u8] {
+        match payload {
+            Payload::Here(range) => self.buffer.get(range.clone()).unwrap_or_default(),
+            Payload::Own(bytes) => bytes,
+        }
+    }
+
+    /// The next frame. `first_until` is the time until which it must be there, when there is one.
+    ///
+    /// # Errors
+    /// [`ReadFault`]; the connection then is of no more use.
+    pub async fn next(
+        &mut self,
+        first_until: Option<Instant>,
+    ) -> Result<(FrameKind, Payload), ReadFault> {
+        let mut frame_until = None;
+        loop {
+            let waiting = self.buffer.get(self.start..self.end).unwrap_or_default();
+            if let Some(header) = waiting.first_chunk::<{ Limits::HEADER_BYTES }>() {
+                let header = FrameHeader::decode(*header).map_err(|error| lost_header(&error))?;
+                let whole = Limits::HEADER_BYTES + header.length;
+                if waiting.len() >= whole {
+                    let range = self.start + Limits::HEADER_BYTES..self.start + whole;
+                    self.start += whole;
+                    return Ok((header.kind, Payload::Here(range)));
+                }
+                if whole > self.buffer.len() {
+                    let until = *frame_until.get_or_insert_with(|| Instant::now() + self.patience);
+                    return self.long(header, until).await;
+                }
+            }
+            let has_begun = !waiting.is_empty();
+            if self.start > 0 {
+                self.buffer.copy_within(self.start..self.end, 0);
+                self.end -= self.start;
+                self.start = 0;
+            }
+            let until = match first_until {
+                Some(until) => Some(until),
+                None if has_begun => {
+                    Some(*frame_until.get_or_insert_with(|| Instant::now() + self.patience))
+                }
+                None => None,
+            };
+            let room = self.buffer.get_mut(self.end..).unwrap_or_default();
+            let mut stream = self.stream;
+            let read = match until {
+                None => stream.read(room).await,
+                Some(until) => timeout_at(until, stream.read(room))
+                    .await
+                    .map_err(|_| late(has_begun, self.patience))?,
+            };
+            match read {
+                Ok(count) if count > 0 => self.end += count,
+                _ => return Err(ReadFault::Gone),
+            }
+        }
+    }
+
+    /// A frame that does not fit into the buffer. Memory grows with what really comes in.
+    async fn long(
+        &mut self,
+        header: FrameHeader,
+        until: Instant,
+    ) -> Result<(FrameKind, Payload), ReadFault> {
+        let begun = self
+            .buffer
+            .get(self.start + Limits::HEADER_BYTES..self.end)
+            .unwrap_or_default();
+        let mut bytes = Vec::with_capacity(header.length);
+        bytes.extend_from_slice(begun);
+        self.start = 0;
+        self.end = 0;
+        let missing = header.length - bytes.len();
+        let mut rest = self.stream.take(missing as u64);
+        match timeout_at(until, rest.read_to_end(&mut bytes)).await {
+            Err(_) => Err(late(true, self.patience)),
+            Ok(Ok(count)) if count == missing => Ok((header.kind, Payload::Own(bytes))),
+            Ok(_) => Err(ReadFault::Gone),
+        }
+    }
+}
+
+fn late(has_begun: bool, patience: Duration) -> ReadFault {
+    let text = if has_begun {
+        format!(
+            "A frame was not complete within {} seconds.",
+            patience.as_secs_f32()
+        )
+    } else {
+        "No hello came in time.".to_owned()
+    };
+    ReadFault::Lost(Refusal::new(None, NOT_JSON, text))
+}
+
+fn lost_header(error: &FrameHeaderError) -> ReadFault {
+    let id = match error {
+        FrameHeaderError::TooLong { .. } => ErrorId::LimitExceeded,
+        FrameHeaderError::UnknownKind(_) | FrameHeaderError::Empty => ErrorId::FrameMalformed,
+    };
+    let report = ErrorReport::new(id, format!("The frame is refused: {error}."))
+        .hint("See docs/protocol.md section 2.");
+    ReadFault::Lost(Refusal {
+        id: None,
+        code: NOT_JSON,
+        report,
+    })
+}

@@ -1,0 +1,355 @@
+//! Messages as they come in and go out.
+
+use std::borrow::Cow;
+
+use cs_contract::{ErrorId, ErrorReport, FrameHeader, FrameKind, Limits};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::precheck::{self, JsonFault};
+
+/// The highest id: every JSON reader holds whole numbers up to it exactly.
+const HIGHEST_ID: u64 = (1 << 53) - 1;
+
+/// JSON-RPC: not a JSON text, or not a frame.
+pub const NOT_JSON: i32 = -32700;
+/// JSON-RPC: not a request.
+pub const NOT_A_REQUEST: i32 = -32600;
+/// JSON-RPC: no such method.
+pub const UNKNOWN_METHOD: i32 = -32601;
+/// JSON-RPC: wrong parameters.
+pub const WRONG_PARAMS: i32 = -32602;
+/// JSON-RPC: everything else.
+pub const FAILED: i32 = -32000;
+
+/// A message that was understood as far as its envelope.
+#[derive(Debug)]
+pub struct Message<'a> {
+    pub id: Option<u64>,
+    pub method: Cow<'a, str>,
+    pub params: Option<&'a RawValue>,
+}
+
+/// A message, or a frame, that is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    pub id: Option<u64>,
+    pub code: i32,
+    pub report: ErrorReport,
+}
+
+impl Refusal {
+    /// A refusal with `FrameMalformed`.
+    pub fn new(id: Option<u64>, code: i32, what: impl Into<String>) -> Self {
+        Self {
+            id,
+            code,
+            report: ErrorReport::new(ErrorId::FrameMalformed, what),
+        }
+    }
+
+    /// The answer's frame.
+    pub fn frame(&self) -> Vec<u8> {
+        error_frame(self.id, self.code, &self.report)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Envelope<'a> {
+    #[serde(borrow)]
+    jsonrpc: Cow<'a, str>,
+    #[serde(borrow, default)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    method: Cow<'a, str>,
+    #[serde(borrow, default)]
+    params: Option<&'a RawValue>,
+}
+
+/// Reads one message.
+///
+/// # Errors
+/// What is wrong with it. The connection may go on.
+pub fn parse(payload: &[u8]) -> Result<Message<'_>, Refusal> {
+    let text = precheck::check(payload).map_err(|fault| match fault {
+        JsonFault::TooDeep => Refusal {
+            id: None,
+            code: NOT_JSON,
+            report: ErrorReport::new(
+                ErrorId::LimitExceeded,
+                format!("The message is refused: {fault}."),
+            )
+            .hint("Send a flatter message."),
+        },
+        fault => Refusal::new(None, NOT_JSON, format!("The message is refused: {fault}.")),
+    })?;
+    if text.trim_start().starts_with('[') {
+        return Err(Refusal::new(
+            None,
+            NOT_A_REQUEST,
+            "Batches are not accepted; send one message in a frame.",
+        ));
+    }
+    let envelope: Envelope<'_> = serde_json::from_str(text).map_err(|error| {
+        Refusal::new(
+            None,
+            NOT_A_REQUEST,
+            format!("The message is not a request: {error}."),
+        )
+    })?;
+    if envelope.jsonrpc != "2.0" {
+        return Err(Refusal::new(
+            None,
+            NOT_A_REQUEST,
+            "The member jsonrpc must be \"2.0\".",
+        ));
+    }
+    let id = match envelope.id {
+        None => None,
+        Some(raw) => Some(whole_number(raw.get()).ok_or_else(|| {
+            Refusal::new(
+                None,
+                NOT_A_REQUEST,
+                format!("The id must be a whole number from 1 to {HIGHEST_ID}."),
+            )
+        })?),
+    };
+    Ok(Message {
+        id,
+        method: envelope.method,
+        params: envelope.params,
+    })
+}
+
+/// A number in digits alone: `1.0` and `1e3` are not ids.
+fn whole_number(text: &str) -> Option<u64> {
+    if !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    text.parse()
+        .ok()
+        .filter(|number| (1..=HIGHEST_ID).contains(number))
+}
+
+/// Reads parameters into their type.
+///
+/// # Errors
+/// What is wrong with them.
+pub fn params<'a, T: Deserialize<'a>>(id: u64, raw: Option<&'a RawValue>) -> Result<T, Refusal> {
+    let text = raw.map_or("{}", RawValue::get);
+    serde_json::from_str(text).map_err(|error| {
+        Refusal::new(
+            Some(id),
+            WRONG_PARAMS,
+            format!("The params are refused: {error}."),
+        )
+    })
+}
+
+/// Parameters of a method that has none.
+///
+/// # Errors
+/// When there are some.
+pub fn no_params(id: u64, raw: Option<&RawValue>) -> Result<(), Refusal> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Nothing {}
+    params::<Nothing>(id, raw).map(|_| ())
+}
+
+/// A frame of JSON: the header, and what `write` puts behind it.
+fn frame(write: impl FnOnce(&mut Vec<u8>) -> serde_json::Result<()>) -> Vec<u8> {
+    let mut bytes = vec![0; Limits::HEADER_BYTES];
+    if write(&mut bytes).is_err() {
+        // Our own types always can be put into JSON; an empty object shows it if that changes.
+        bytes.truncate(Limits::HEADER_BYTES);
+        bytes.extend_from_slice(b"{}");
+    }
+    let header = FrameHeader {
+        kind: FrameKind::Json,
+        length: bytes.len() - Limits::HEADER_BYTES,
+    };
+    if let Some(place) = bytes.get_mut(..Limits::HEADER_BYTES) {
+        place.copy_from_slice(&header.encode());
+    }
+    bytes
+}
+
+/// The frame of a good answer.
+pub fn result_frame<T: Serialize>(id: u64, result: &T) -> Vec<u8> {
+    frame(|bytes| {
+        bytes
+            .extend_from_slice(format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":").as_bytes());
+        serde_json::to_writer(&mut *bytes, result)?;
+        bytes.push(b'}');
+        Ok(())
+    })
+}
+
+/// The frame of an error.
+pub fn error_frame(id: Option<u64>, code: i32, report: &ErrorReport) -> Vec<u8> {
+    #[derive(Serialize)]
+    struct Answer<'a> {
+        jsonrpc: &'static str,
+        id: Option<u64>,
+        error: Member<'a>,
+    }
+    #[derive(Serialize)]
+    struct Member<'a> {
+        code: i32,
+        message: &'a str,
+        data: &'a ErrorReport,
+    }
+    let error = Member {
+        code,
+        message: &report.message,
+        data: report,
+    };
+    frame(|bytes| {
+        serde_json::to_writer(
+            bytes,
+            &Answer {
+                jsonrpc: "2.0",
+                id,
+                error,
+            },
+        )
+    })
+}
+
+/// The frame of a notification.
+pub fn notification_frame(notification: &cs_contract::Notification) -> Vec<u8> {
+    #[derive(Serialize)]
+    struct Said<'a> {
+        jsonrpc: &'static str,
+        #[serde(flatten)]
+        notification: &'a cs_contract::Notification,
+    }
+    frame(|bytes| {
+        serde_json::to_writer(
+            bytes,
+            &Said {
+                jsonrpc: "2.0",
+                notification,
+            },
+        )
+    })
+}
+
+/// Ids of a connection, so that each is used once. Ids that count up cost nothing however many there are.
+#[derive(Debug, Default)]
+pub struct UsedIds {
+    /// First and last of each run, in order of the first.
+    runs: std::collections::BTreeMap<u64, u64>,
+}
+
+/// So many gaps may a client leave before it must connect anew.
+const RUNS: usize = 4096;
+
+impl UsedIds {
+    /// True when the id was used before.
+    pub fn contains(&self, id: u64) -> bool {
+        self.runs
+            .range(..=id)
+            .next_back()
+            .is_some_and(|(_, &last)| id <= last)
+    }
+
+    /// Takes a new id; false when it was used before, or there are too many gaps to remember.
+    pub fn insert(&mut self, id: u64) -> bool {
+        if self.contains(id) {
+            return false;
+        }
+        let before = self
+            .runs
+            .range(..id)
+            .next_back()
+            .map(|(&first, &last)| (first, last));
+        let first = match before {
+            Some((first, last)) if last + 1 == id => first,
+            _ => id,
+        };
+        let last = self.runs.remove(&(id + 1)).unwrap_or(id);
+        self.runs.insert(first, last);
+        self.runs.len() <= RUNS
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cs_contract::{Notification, Record};
+
+    fn refused(text: &str) -> (i32, String) {
+        let refusal = parse(text.as_bytes()).unwrap_err();
+        assert_eq!(refusal.id, None);
+        (refusal.code, refusal.report.message)
+    }
+
+    #[test]
+    fn envelopes_are_checked() {
+        let message = parse(br#"{"jsonrpc":"2.0","id":9007199254740991,"method":"ping"}"#).unwrap();
+        assert_eq!(
+            (message.id, message.method.as_ref()),
+            (Some(HIGHEST_ID), "ping")
+        );
+        let bad = [
+            r#"[{"jsonrpc":"2.0","id":1,"method":"ping"}]"#,
+            r#"{"id":1,"method":"ping"}"#,
+            r#"{"jsonrpc":"1.0","id":1,"method":"ping"}"#,
+            r#"{"jsonrpc":"2.0","id":0,"method":"ping"}"#,
+            r#"{"jsonrpc":"2.0","id":-1,"method":"ping"}"#,
+            r#"{"jsonrpc":"2.0","id":1.0,"method":"ping"}"#,
+            r#"{"jsonrpc":"2.0","id":1e3,"method":"ping"}"#,
+            r#"{"jsonrpc":"2.0","id":"1","method":"ping"}"#,
+            r#"{"jsonrpc":"2.0","id":9007199254740992,"method":"ping"}"#,
+            r#"{"jsonrpc":"2.0","id":1,"method":"ping","user":"root"}"#,
+            r#"{"jsonrpc":"2.0","id":1,"result":{}}"#,
+            "7",
+        ];
+        for text in bad {
+            assert_eq!(refused(text).0, NOT_A_REQUEST, "{text}");
+        }
+        assert_eq!(
+            refused(r#"{"jsonrpc":"2.0","id":1,"ID":2,"method":"ping"}"#).0,
+            NOT_JSON
+        );
+        let refusal = parse("[".repeat(70).as_bytes()).unwrap_err();
+        assert_eq!(
+            (refusal.code, refusal.report.id),
+            (NOT_JSON, ErrorId::LimitExceeded)
+        );
+    }
+
+    #[test]
+    fn notifications_have_the_documented_shape() {
+        let record = Record::Verbose {
+            text: "x".to_owned(),
+        };
+        let frame = notification_frame(&Notification::Record { call: 7, record });
+        let text = std::str::from_utf8(&frame[5..]).unwrap();
+        assert_eq!(
+            text,
+            r#"{"jsonrpc":"2.0","method":"record","params":{"call":7,"stream":"verbose","text":"x"}}"#
+        );
+        assert_eq!(
+            result_frame(3, &serde_json::json!({}))[5..],
+            *br#"{"jsonrpc":"2.0","id":3,"result":{}}"#
+        );
+    }
+
+    #[test]
+    fn ids_are_used_once_in_any_order() {
+        let mut ids = UsedIds::default();
+        for id in [5, 1, 3, 4, 2, 9, 7] {
+            assert!(ids.insert(id), "{id}");
+        }
+        for id in [1, 2, 3, 4, 5, 7, 9] {
+            assert!(!ids.insert(id), "{id}");
+        }
+        assert!(ids.insert(6) && ids.insert(8));
+        assert_eq!(ids.runs.len(), 1);
+        assert!(!ids.contains(10));
+    }
+}

@@ -1,0 +1,130 @@
+//! The pipe server: one thread receives and answers, calls that may take time have their own.
+
+mod call;
+mod connection;
+mod frames;
+mod message;
+mod outbox;
+mod service;
+mod session;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cs_contract::{ErrorId, ErrorReport};
+use interprocess::local_socket::tokio::{Listener, Stream};
+use interprocess::local_socket::traits::tokio::Listener as _;
+
+pub use service::{Parts, Phase, Service};
+
+use crate::peer;
+use crate::socket::SocketName;
+use message::{FAILED, Refusal};
+
+/// How long running calls may go on when the service ends.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// How long stopped calls may take to notice.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Quiet time before exports are prepared.
+const QUIET: Duration = Duration::from_millis(100);
+
+/// The pause after a connection that could not be accepted, for want of file descriptors mostly.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Takes connections until the service is to end, then ends it: `listener` and the socket's name go at once, calls after a grace.
+pub async fn serve(
+    service: Arc<Service>,
+    listener: Listener,
+    name: SocketName,
+    idle: Option<Duration>,
+) {
+    let accepting = accept(&service, &listener);
+    let preparing = prepare_exports(Arc::clone(&service));
+    tokio::select! {
+        () = accepting => {}
+        () = preparing => {}
+        () = service.stop_wanted.notified() => {}
+        () = unused(&service, idle) => {}
+    }
+    // The name first: a client that finds none starts the next service, which waits for our lock.
+    drop(name);
+    drop(listener);
+    service.enter(Phase::Ending);
+    if tokio::time::timeout(GRACE, service.is_quiet())
+        .await
+        .is_err()
+    {
+        service.stop_calls();
+        let _left_behind = tokio::time::timeout(PATIENCE, service.is_quiet()).await;
+    }
+    service.enter(Phase::Closing);
+    let _left_behind = tokio::time::timeout(PATIENCE, service.is_deserted()).await;
+}
+
+async fn accept(service: &Arc<Service>, listener: &Listener) {
+    loop {
+        match listener.accept().await {
+            Ok(stream) => admit(service, stream),
+            Err(_) => tokio::time::sleep(PAUSE).await,
+        }
+    }
+}
+
+fn admit(service: &Arc<Service>, stream: Stream) {
+    let slot = match peer::user_id(&stream) {
+        Some(uid) => service.admit(uid),
+        None => Err(ErrorReport::new(
+            ErrorId::CallerUnidentified,
+            "The operating system does not tell who you are, so nothing is allowed.",
+        )),
+    };
+    match slot {
+        Ok(slot) => {
+            tokio::spawn(connection::run(Arc::clone(service), stream, slot));
+        }
+        Err(report) => {
+            let refusal = Refusal {
+                id: None,
+                code: FAILED,
+                report,
+            };
+            tokio::spawn(connection::refuse(stream, refusal));
+        }
+    }
+}
+
+/// Ends when nobody used the service for so long.
+async fn unused(service: &Service, idle: Option<Duration>) {
+    let Some(idle) = idle else {
+        return std::future::pending().await;
+    };
+    loop {
+        match idle.checked_sub(service.unused_for()) {
+            None | Some(Duration::ZERO) => return,
+            Some(left) => tokio::time::sleep(left).await,
+        }
+    }
+}
+
+/// Prepares the next export in small steps, while no call runs. Never ends.
+async fn prepare_exports(service: Arc<Service>) {
+    service.changed.notify_one();
+    loop {
+        service.changed.notified().await;
+        loop {
+            service.is_quiet().await;
+            tokio::time::sleep(QUIET).await;
+            if service.unused_for() < QUIET {
+                continue;
+            }
+            let working = Arc::clone(&service);
+            let left = tokio::task::spawn_blocking(move || working.parts.engine.idle()).await;
+            // A store that cannot be read or written shows in the calls that need it.
+            if !matches!(left, Ok(Ok(left)) if left > 0) {
+                break;
+            }
+        }
+    }
+}

@@ -1,0 +1,360 @@
+//! What all connections share: the engine, who is connected, what runs, and when it all ends.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use cs_contract::{ErrorId, ErrorReport, StatusResult};
+use cs_engine::{Audit, AuditEntry, AuditPhase, Engine};
+use cs_model::StoreKind;
+use cs_rbac::Caller;
+use cs_store::Store;
+use tokio::sync::{Notify, watch};
+
+use super::call::{CallState, InputRules, StopReason};
+use super::outbox::Outbox;
+use crate::directory::Accounts;
+use crate::settings::ServerLimits;
+
+/// Members may ask for the state and end the service.
+const MANAGERS: &str = "RTCUniversalServerAdmins";
+
+/// Bytes that [`Store::prepare_exports`] may deflate when it is only asked what is left.
+const ONLY_ASK: u64 = 0;
+
+/// How far the service is on its way to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// It serves.
+    Serving,
+    /// Calls that run may end; no new ones.
+    Ending,
+    /// Connections send what they have, and close.
+    Closing,
+}
+
+/// Everything that a service consists of.
+pub struct Parts {
+    /// The engine over both stores.
+    pub engine: Engine,
+    /// The Central Management store.
+    pub central: Arc<dyn Store>,
+    /// The local store.
+    pub local: Arc<dyn Store>,
+    /// The accounts.
+    pub accounts: Arc<Accounts>,
+    /// The audit log.
+    pub audit: Arc<dyn Audit>,
+    /// Limits.
+    pub limits: ServerLimits,
+    /// The data folder.
+    pub home: PathBuf,
+    /// The pipe.
+    pub pipe: PathBuf,
+}
+
+/// One running service.
+pub struct Service {
+    /// What it consists of.
+    pub parts: Parts,
+    /// For the input of calls.
+    pub input: InputRules,
+    usage: Mutex<Usage>,
+    started: Instant,
+    /// Milliseconds from the start to the last request.
+    last_request: AtomicU64,
+    phase: watch::Sender<Phase>,
+    /// Somebody wants the service to end.
+    pub stop_wanted: Notify,
+    /// There may be exports to prepare.
+    pub changed: Notify,
+    /// The last running call ended.
+    quiet: Notify,
+}
+
+#[derive(Default)]
+struct Usage {
+    connections: usize,
+    accounts: HashMap<u32, AccountUsage>,
+    running: HashMap<u64, (Arc<CallState>, Arc<Outbox>)>,
+    next: u64,
+}
+
+#[derive(Default)]
+struct AccountUsage {
+    connections: usize,
+    calls: usize,
+}
+
+impl Service {
+    /// A service that is ready to take connections.
+    #[must_use]
+    pub fn new(parts: Parts) -> Arc<Self> {
+        let input = InputRules {
+            folder: parts.home.join("tmp"),
+            bytes: parts.limits.upload_bytes,
+            patience: Duration::from_millis(parts.limits.input_ms),
+        };
+        Arc::new(Self {
+            parts,
+            input,
+            usage: Mutex::default(),
+            started: Instant::now(),
+            last_request: AtomicU64::new(0),
+            phase: watch::Sender::new(Phase::Serving),
+            stop_wanted: Notify::new(),
+            changed: Notify::new(),
+            quiet: Notify::new(),
+        })
+    }
+
+    fn usage(&self) -> MutexGuard<'_, Usage> {
+        self.usage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The phase, to wait for changes of it.
+    pub fn phase(&self) -> watch::Receiver<Phase> {
+        self.phase.subscribe()
+    }
+
+    /// Goes on to a later phase.
+    pub fn enter(&self, phase: Phase) {
+        self.phase.send_if_modified(|now| {
+            let later = phase > *now;
+            *now = phase.max(*now);
+            later
+        });
+    }
+
+    /// Remembers that somebody used the service.
+    pub fn used(&self) {
+        let now = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.last_request.store(now, Ordering::Relaxed);
+    }
+
+    /// How long nobody used it; zero while a call runs.
+    pub fn unused_for(&self) -> Duration {
+        if !self.usage().running.is_empty() {
+            return Duration::ZERO;
+        }
+        let last = Duration::from_millis(self.last_request.load(Ordering::Relaxed));
+        self.started.elapsed().saturating_sub(last)
+    }
+
+    /// Admits a connection.
+    ///
+    /// # Errors
+    /// When there are too many, in all or of this account.
+    pub fn admit(self: &Arc<Self>, uid: u32) -> Result<ConnectionSlot, ErrorReport> {
+        let limits = &self.parts.limits;
+        let mut usage = self.usage();
+        let of_account = usage
+            .accounts
+            .get(&uid)
+            .map_or(0, |account| account.connections);
+        let full = if usage.connections >= limits.connections {
+            Some(format!(
+                "The service has {} connections, which is all it takes.",
+                limits.connections
+            ))
+        } else if of_account >= limits.connections_per_account {
+            let most = limits.connections_per_account;
+            Some(format!(
+                "Your account has {most} connections to the service, which is all it may have."
+            ))
+        } else {
+            None
+        };
+        if let Some(text) = full {
+            return Err(ErrorReport::new(ErrorId::TooManyCalls, text)
+                .hint("Close other connections and repeat."));
+        }
+        usage.connections += 1;
+        usage.accounts.entry(uid).or_default().connections += 1;
+        Ok(ConnectionSlot {
+            service: Arc::clone(self),
+            uid,
+        })
+    }
+
+    /// Admits a call that runs on its own thread.
+    ///
+    /// # Errors
+    /// When the account has too many, or the service ends.
+    pub fn begin_call(
+        self: &Arc<Self>,
+        uid: u32,
+        call: &Arc<CallState>,
+        outbox: &Arc<Outbox>,
+    ) -> Result<CallSlot, ErrorReport> {
+        let mut usage = self.usage();
+        let account = usage.accounts.entry(uid).or_default();
+        let most = self.parts.limits.calls_per_account;
+        if account.calls >= most {
+            let text =
+                format!("Your account has {most} calls under way, which is all it may have.");
+            return Err(ErrorReport::new(ErrorId::TooManyCalls, text));
+        }
+        account.calls += 1;
+        let number = usage.next;
+        usage.next += 1;
+        usage
+            .running
+            .insert(number, (Arc::clone(call), Arc::clone(outbox)));
+        Ok(CallSlot {
+            service: Arc::clone(self),
+            uid,
+            number,
+        })
+    }
+
+    /// Waits until no call runs.
+    pub async fn is_quiet(&self) {
+        loop {
+            let mut quiet = std::pin::pin!(self.quiet.notified());
+            quiet.as_mut().enable();
+            if self.usage().running.is_empty() {
+                return;
+            }
+            quiet.await;
+        }
+    }
+
+    /// Stops all calls.
+    pub fn stop_calls(&self) {
+        for (call, outbox) in self.usage().running.values() {
+            call.stop(StopReason::Ending);
+            outbox.wake();
+        }
+    }
+
+    /// Waits until all connections are closed.
+    pub async fn is_deserted(&self) {
+        loop {
+            let mut quiet = std::pin::pin!(self.quiet.notified());
+            quiet.as_mut().enable();
+            if self.usage().connections == 0 {
+                return;
+            }
+            quiet.await;
+        }
+    }
+
+    /// The caller with a user id, as it is now or was at most two seconds ago.
+    pub async fn caller(self: &Arc<Self>, uid: u32) -> Arc<Caller> {
+        if let Some(caller) = self.parts.accounts.remembered(uid) {
+            return caller;
+        }
+        let accounts = Arc::clone(&self.parts.accounts);
+        let asked = tokio::task::spawn_blocking(move || accounts.look_up(uid));
+        asked.await.unwrap_or_else(|_| {
+            Arc::new(Caller {
+                principal: format!("uid {uid}"),
+                is_owner: false,
+                is_local_administrator: false,
+                member_of: None,
+            })
+        })
+    }
+
+    /// Lets those in who may ask for the state of the service or end it, and leaves a line about the others.
+    ///
+    /// # Errors
+    /// `AccessDenied`.
+    pub fn manage(&self, uid: u32, caller: &Caller, method: &str) -> Result<(), ErrorReport> {
+        let member = caller.member_of.as_ref().is_some_and(|groups| {
+            groups
+                .iter()
+                .any(|group| group.eq_ignore_ascii_case(MANAGERS))
+        });
+        let may = caller.is_owner
+            || caller.is_local_administrator
+            || crate::private::own_uid() == Some(uid)
+            || member;
+        if may && method == "status" {
+            return Ok(());
+        }
+        let entry = AuditEntry {
+            phase: AuditPhase::Decision,
+            principal: caller.principal.clone(),
+            cmdlet: method.to_owned(),
+            store: StoreKind::Central,
+            result: if may { "allowed" } else { "denied" },
+            detail: String::new(),
+            durable: false,
+        };
+        let _never_in_the_way_of_ending = self.parts.audit.append(&entry);
+        if may {
+            return Ok(());
+        }
+        let text = format!(
+            "You may not use {method}; the owner of the store, the account that the service runs as, root and members of {MANAGERS} may."
+        );
+        Err(ErrorReport::new(ErrorId::AccessDenied, text).on("Method", method))
+    }
+
+    /// The state of the service. Asks the stores, so not for the thread of the pipe.
+    pub fn status(&self) -> StatusResult {
+        StatusResult {
+            pid: std::process::id(),
+            pipe: self.parts.pipe.display().to_string(),
+            home: self.parts.home.display().to_string(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            store_version: self.parts.central.version().0,
+            local_store_version: self.parts.local.version().0,
+            pending_bytes: self
+                .parts
+                .central
+                .prepare_exports(ONLY_ASK)
+                .unwrap_or_default(),
+        }
+    }
+}
+
+/// A connection's place; given back when it is dropped.
+pub struct ConnectionSlot {
+    service: Arc<Service>,
+    /// The account at the other end.
+    pub uid: u32,
+}
+
+impl Drop for ConnectionSlot {
+    fn drop(&mut self) {
+        let mut usage = self.service.usage();
+        usage.connections -= 1;
+        usage.release(self.uid, |account| account.connections -= 1);
+        drop(usage);
+        self.service.quiet.notify_waiters();
+    }
+}
+
+/// A call's place; given back when it is dropped.
+pub struct CallSlot {
+    service: Arc<Service>,
+    uid: u32,
+    number: u64,
+}
+
+impl Drop for CallSlot {
+    fn drop(&mut self) {
+        self.service.used();
+        let mut usage = self.service.usage();
+        usage.running.remove(&self.number);
+        usage.release(self.uid, |account| account.calls -= 1);
+        drop(usage);
+        self.service.quiet.notify_waiters();
+    }
+}
+
+impl Usage {
+    fn release(&mut self, uid: u32, give_back: impl FnOnce(&mut AccountUsage)) {
+        if let Some(account) = self.accounts.get_mut(&uid) {
+            give_back(account);
+            if account.connections == 0 && account.calls == 0 {
+                self.accounts.remove(&uid);
+            }
+        }
+    }
+}

@@ -1,0 +1,521 @@
+//! What the messages of one connection mean.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use cs_contract::{
+    CallId, ErrorId, ErrorReport, FrameKind, HelloParams, HelloResult, InvokeParams, InvokeResult,
+    Limits, PROTOCOL_VERSION, manifest_hash,
+};
+use cs_engine::Call;
+use cs_rbac::Caller;
+use interprocess::local_socket::tokio::Stream;
+use serde::Deserialize;
+
+use super::call::{CallState, InlineIo, PipeIo, StopReason, Taken};
+use super::connection::send;
+use super::message::{
+    self, FAILED, Message, NOT_A_REQUEST, NOT_JSON, Refusal, UNKNOWN_METHOD, UsedIds, error_frame,
+    result_frame,
+};
+use super::outbox::Outbox;
+use super::service::{CallSlot, Phase, Service};
+
+/// The longest deadline, in milliseconds: a day.
+const LONGEST_DEADLINE: u64 = 86_400_000;
+
+/// What happens to the connection after a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// It goes on.
+    GoOn,
+    /// It is closed once everything was sent.
+    Close,
+}
+
+/// A refused message, and what happens then.
+struct Refused(Refusal, Flow);
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        Self(refusal, Flow::GoOn)
+    }
+}
+
+/// The calls of a connection that were not answered yet.
+type Calls = Arc<Mutex<HashMap<CallId, Arc<CallState>>>>;
+
+/// The state of one connection.
+pub struct Session<'a> {
+    service: &'a Arc<Service>,
+    stream: &'a Stream,
+    outbox: &'a Arc<Outbox>,
+    uid: u32,
+    greeted: bool,
+    ids: UsedIds,
+    calls: Calls,
+}
+
+impl<'a> Session<'a> {
+    /// The session of a connection that was just made.
+    pub fn new(
+        service: &'a Arc<Service>,
+        stream: &'a Stream,
+        outbox: &'a Arc<Outbox>,
+        uid: u32,
+    ) -> Self {
+        Self {
+            service,
+            stream,
+            outbox,
+            uid,
+            greeted: false,
+            ids: UsedIds::default(),
+            calls: Calls::default(),
+        }
+    }
+
+    /// True after `hello`.
+    pub fn greeted(&self) -> bool {
+        self.greeted
+    }
+
+    /// Sends a frame.
+    pub async fn reply(&self, frame: Vec<u8>) {
+        send(self.stream, self.outbox, frame).await;
+    }
+
+    /// Waits until the client took enough of what it was sent.
+    pub async fn accepts_requests(&self) {
+        self.outbox.accepts_requests().await;
+    }
+
+    /// Stops what still runs for this connection.
+    pub fn stop_calls(&self) {
+        for call in self
+            .calls
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .values()
+        {
+            call.stop(StopReason::Cancelled);
+        }
+        self.outbox.wake();
+    }
+
+    /// Acts on one frame.
+    pub async fn on_frame(&mut self, kind: FrameKind, payload: &[u8]) -> Flow {
+        let outcome = match kind {
+            FrameKind::Json => self.on_json(payload).await,
+            FrameKind::Bytes => self.on_chunk(payload),
+        };
+        match outcome {
+            Ok(flow) => flow,
+            Err(Refused(refusal, flow)) => {
+                self.reply(refusal.frame()).await;
+                flow
+            }
+        }
+    }
+
+    async fn on_json(&mut self, payload: &[u8]) -> Result<Flow, Refused> {
+        let message = message::parse(payload)?;
+        self.service.used();
+        let Some(id) = message.id else {
+            return self.on_notification(&message);
+        };
+        if !self.ids.insert(id) {
+            let text = format!("The id {id} was used before in this connection.");
+            return Err(Refusal::new(None, NOT_A_REQUEST, text).into());
+        }
+        if !self.greeted && message.method != "hello" {
+            return Err(no_hello(Some(id)));
+        }
+        match message.method.as_ref() {
+            "hello" => self.hello(id, &message).await,
+            "ping" => {
+                message::no_params(id, message.params)?;
+                self.reply(result_frame(id, &Nothing {})).await;
+                Ok(Flow::GoOn)
+            }
+            "status" => self.status(id, &message).await,
+            "invoke" => self.invoke(id, &message).await,
+            "stop" => self.stop(id, &message).await,
+            "cancel" | "endInput" => {
+                let text = format!("{} is a notification and has no id.", message.method);
+                Err(Refusal::new(Some(id), NOT_A_REQUEST, text).into())
+            }
+            other => {
+                let text = format!("There is no method '{}'.", other.escape_debug());
+                Err(Refusal::new(Some(id), UNKNOWN_METHOD, text).into())
+            }
+        }
+    }
+
+    async fn hello(&mut self, id: u64, message: &Message<'_>) -> Result<Flow, Refused> {
+        if self.greeted {
+            return Err(Refusal::new(Some(id), NOT_A_REQUEST, "hello was said before.").into());
+        }
+        let params: HelloParams =
+            message::params(id, message.params).map_err(|refusal| Refused(refusal, Flow::Close))?;
+        let own = manifest_hash();
+        let mismatch = if params.protocol == PROTOCOL_VERSION {
+            params
+                .manifests
+                .as_deref()
+                .filter(|theirs| *theirs != own)
+                .map(|theirs| {
+                    format!(
+                        "The client has manifests {} and the service has {own}.",
+                        theirs.escape_debug()
+                    )
+                })
+        } else {
+            let theirs = params.protocol;
+            Some(format!(
+                "The client speaks protocol {theirs} and the service speaks protocol {PROTOCOL_VERSION}."
+            ))
+        };
+        if let Some(text) = mismatch {
+            let report = ErrorReport::new(ErrorId::ProtocolMismatch, text);
+            return Err(Refused(
+                Refusal {
+                    id: Some(id),
+                    code: FAILED,
+                    report,
+                },
+                Flow::Close,
+            ));
+        }
+        self.greeted = true;
+        let result = HelloResult {
+            protocol: PROTOCOL_VERSION,
+            server: concat!("csvault ", env!("CARGO_PKG_VERSION")).to_owned(),
+            features: Vec::new(),
+            manifests: own.to_owned(),
+            pid: std::process::id(),
+        };
+        self.reply(result_frame(id, &result)).await;
+        Ok(Flow::GoOn)
+    }
+
+    async fn status(&self, id: u64, message: &Message<'_>) -> Result<Flow, Refused> {
+        message::no_params(id, message.params)?;
+        self.manage(id, "status").await?;
+        let service = Arc::clone(self.service);
+        let frame = match tokio::task::spawn_blocking(move || service.status()).await {
+            Ok(status) => result_frame(id, &status),
+            Err(_) => error_frame(Some(id), FAILED, &fault_of_ours()),
+        };
+        self.reply(frame).await;
+        Ok(Flow::GoOn)
+    }
+
+    async fn stop(&self, id: u64, message: &Message<'_>) -> Result<Flow, Refused> {
+        message::no_params(id, message.params)?;
+        self.manage(id, "stop").await?;
+        self.reply(result_frame(id, &Nothing {})).await;
+        self.service.stop_wanted.notify_one();
+        Ok(Flow::GoOn)
+    }
+
+    async fn manage(&self, id: u64, method: &str) -> Result<(), Refused> {
+        let caller = self.service.caller(self.uid).await;
+        self.service
+            .manage(self.uid, &caller, method)
+            .map_err(|report| {
+                Refusal {
+                    id: Some(id),
+                    code: FAILED,
+                    report,
+                }
+                .into()
+            })
+    }
+
+    async fn invoke(&self, id: u64, message: &Message<'_>) -> Result<Flow, Refused> {
+        let params: InvokeParams = message::params(id, message.params)?;
+        if params
+            .deadline_ms
+            .is_some_and(|deadline| !(1..=LONGEST_DEADLINE).contains(&deadline))
+        {
+            let text =
+                format!("The params are refused: deadlineMs must be 1 to {LONGEST_DEADLINE}.");
+            return Err(Refusal::new(Some(id), message::WRONG_PARAMS, text).into());
+        }
+        let refused = |report| {
+            Refused::from(Refusal {
+                id: Some(id),
+                code: FAILED,
+                report,
+            })
+        };
+        if *self.service.phase().borrow() != Phase::Serving {
+            let report = ErrorReport::new(ErrorId::HostUnavailable, "The service is ending.");
+            return Err(refused(
+                report.hint("Repeat the command; nothing was changed."),
+            ));
+        }
+        let caller = self.service.caller(self.uid).await;
+        if !params.input && self.service.parts.engine.runs_inline(&params.cmdlet) {
+            self.reply(run_inline(self.service, &caller, id, &params))
+                .await;
+            return Ok(Flow::GoOn);
+        }
+        let call = CallState::new(id);
+        {
+            let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+            let most = self.service.parts.limits.calls_per_connection;
+            if calls.len() >= most {
+                let text = format!(
+                    "This connection has {most} calls under way, which is all it may have."
+                );
+                return Err(refused(ErrorReport::new(ErrorId::TooManyCalls, text)));
+            }
+            calls.insert(id, Arc::clone(&call));
+        }
+        let calls = Calling {
+            calls: Arc::clone(&self.calls),
+            id,
+        };
+        let slot = self
+            .service
+            .begin_call(self.uid, &call, self.outbox)
+            .map_err(refused)?;
+        let deadline = params.deadline_ms.map(Duration::from_millis);
+        let (service, outbox) = (Arc::clone(self.service), Arc::clone(self.outbox));
+        let work = tokio::task::spawn_blocking({
+            let (outbox, call) = (Arc::clone(&outbox), Arc::clone(&call));
+            move || run_on_thread(&service, &caller, &params, &call, &outbox, calls, slot)
+        });
+        if let Some(deadline) = deadline {
+            tokio::spawn(async move {
+                if tokio::time::timeout(deadline, work).await.is_err() {
+                    call.stop(StopReason::TimedOut);
+                    outbox.wake();
+                }
+            });
+        }
+        Ok(Flow::GoOn)
+    }
+
+    fn on_notification(&self, message: &Message<'_>) -> Result<Flow, Refused> {
+        if !self.greeted {
+            return Err(no_hello(None));
+        }
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct OfCall {
+            call: CallId,
+        }
+        let refused = |code, text: String| Refused::from(Refusal::new(None, code, text));
+        let known = matches!(message.method.as_ref(), "cancel" | "endInput");
+        if !known {
+            let requests = ["hello", "ping", "status", "invoke", "stop"];
+            if requests.contains(&message.method.as_ref()) {
+                return Err(refused(
+                    NOT_A_REQUEST,
+                    format!("{} needs an id.", message.method),
+                ));
+            }
+            let text = format!("There is no method '{}'.", message.method.escape_debug());
+            return Err(refused(UNKNOWN_METHOD, text));
+        }
+        let params: OfCall = message::params(0, message.params).map_err(|refusal| {
+            Refused::from(Refusal {
+                id: None,
+                ..refusal
+            })
+        })?;
+        let call = self.call(params.call);
+        match (message.method.as_ref(), call) {
+            ("cancel", Some(call)) => {
+                call.stop(StopReason::Cancelled);
+                self.outbox.wake();
+            }
+            ("endInput", Some(call)) => {
+                if !call.end_input() {
+                    return Err(refused(
+                        NOT_A_REQUEST,
+                        format!("The input of call {} was ended before.", params.call),
+                    ));
+                }
+            }
+            // Answered already; the two messages crossed.
+            _ if self.ids.contains(params.call) => {}
+            _ => {
+                return Err(refused(
+                    NOT_A_REQUEST,
+                    format!("There is no call {}.", params.call),
+                ));
+            }
+        }
+        Ok(Flow::GoOn)
+    }
+
+    fn on_chunk(&self, payload: &[u8]) -> Result<Flow, Refused> {
+        if !self.greeted {
+            return Err(no_hello(None));
+        }
+        self.service.used();
+        let Some(id) = payload.first_chunk::<{ Limits::CALL_ID_BYTES }>() else {
+            return Ok(Flow::Close);
+        };
+        let id = u64::from_le_bytes(*id);
+        let Some(call) = self.call(id) else {
+            if self.ids.contains(id) {
+                return Ok(Flow::GoOn);
+            }
+            return Err(
+                Refusal::new(None, NOT_A_REQUEST, format!("There is no call {id}.")).into(),
+            );
+        };
+        match call.chunk(payload.to_vec()) {
+            Taken::Yes => Ok(Flow::GoOn),
+            Taken::Ended => Err(Refusal::new(
+                None,
+                NOT_A_REQUEST,
+                format!("The input of call {id} was ended before."),
+            )
+            .into()),
+            Taken::TooMany => {
+                let text = format!(
+                    "More than {} chunks of call {id} came before they were acknowledged.",
+                    Limits::WINDOW_CHUNKS
+                );
+                Err(Refused(Refusal::new(None, NOT_JSON, text), Flow::Close))
+            }
+        }
+    }
+
+    fn call(&self, id: CallId) -> Option<Arc<CallState>> {
+        self.calls
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&id)
+            .cloned()
+    }
+}
+
+impl Drop for Session<'_> {
+    fn drop(&mut self) {
+        self.stop_calls();
+        self.outbox.close();
+    }
+}
+
+/// An empty object.
+#[derive(serde::Serialize)]
+struct Nothing {}
+
+fn no_hello(id: Option<u64>) -> Refused {
+    let text = "The first message of a connection must be hello.";
+    Refused(Refusal::new(id, NOT_A_REQUEST, text), Flow::Close)
+}
+
+fn fault_of_ours() -> ErrorReport {
+    ErrorReport::new(
+        ErrorId::InternalFault,
+        "The service met a fault of its own; the call was not finished.",
+    )
+}
+
+/// A call's place among those of its connection; given back when it is dropped.
+struct Calling {
+    calls: Calls,
+    id: CallId,
+}
+
+impl Drop for Calling {
+    fn drop(&mut self) {
+        self.calls
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.id);
+    }
+}
+
+fn call_of(params: &InvokeParams) -> Call<'_> {
+    Call {
+        cmdlet: &params.cmdlet,
+        parameters: params.parameters.as_deref(),
+        what_if: params.what_if,
+        idempotency_key: params.idempotency_key.as_deref(),
+    }
+}
+
+fn answer(id: CallId, outcome: Result<InvokeResult, ErrorReport>) -> Vec<u8> {
+    match outcome {
+        Ok(result) => result_frame(id, &result),
+        Err(report) => error_frame(Some(id), FAILED, &report),
+    }
+}
+
+/// Runs a quick call on the thread of the pipe; the frames of its records and its answer go out together.
+fn run_inline(service: &Service, caller: &Caller, id: CallId, params: &InvokeParams) -> Vec<u8> {
+    let mut io = InlineIo {
+        id,
+        ..InlineIo::default()
+    };
+    let invoked = catch_unwind(AssertUnwindSafe(|| {
+        service
+            .parts
+            .engine
+            .invoke(caller, call_of(params), &mut io)
+    }));
+    let outcome = match (invoked, io.fault.take()) {
+        (_, Some(fault)) => Err(fault),
+        (Ok(outcome), None) => outcome,
+        (Err(_), None) => Err(fault_of_ours()),
+    };
+    let mut frames = io.frames;
+    let answer = answer(id, outcome);
+    if frames.is_empty() {
+        return answer;
+    }
+    frames.extend_from_slice(&answer);
+    frames
+}
+
+/// Runs a call on its own thread, to its answer.
+fn run_on_thread(
+    service: &Service,
+    caller: &Caller,
+    params: &InvokeParams,
+    call: &CallState,
+    outbox: &Outbox,
+    calling: Calling,
+    slot: CallSlot,
+) {
+    let mut io = PipeIo::new(call, outbox, &service.input, params.input);
+    let invoked = catch_unwind(AssertUnwindSafe(|| {
+        service
+            .parts
+            .engine
+            .invoke(caller, call_of(params), &mut io)
+    }));
+    let outcome = match invoked {
+        Err(_) => Err(fault_of_ours()),
+        // What the engine reports as stopped has its reason here.
+        Ok(Err(report)) if report.id == ErrorId::CallCancelled => Err(match io.finish() {
+            Err(fault) => fault,
+            Ok(()) if call.is_stopped() => call.stop_report(),
+            Ok(()) => report,
+        }),
+        Ok(Err(report)) => Err(report),
+        Ok(Ok(result)) => io.finish().map(|()| result),
+    };
+    if outcome
+        .as_ref()
+        .is_ok_and(|result| result.version.is_some())
+    {
+        service.changed.notify_one();
+    }
+    let frame = answer(call.id, outcome);
+    // Before the answer, so that a client that has it may send the next call.
+    drop(calling);
+    outbox.push(frame);
+    drop(slot);
+}
