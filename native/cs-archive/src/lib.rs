@@ -9,6 +9,7 @@ mod decode;
 mod directory;
 mod error;
 mod event;
+mod frame;
 mod inflate;
 mod limits;
 mod names;
@@ -22,6 +23,7 @@ pub mod xml;
 
 pub use error::ReadError;
 pub use event::{PackageEvent, PackageSummary, PartRole};
+pub use frame::{SCOPE_FRAMEWORK, document_frame};
 pub use limits::ReadLimits;
 pub use read::{check, read};
 pub use reader::PackageReader;

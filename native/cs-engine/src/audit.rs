@@ -18,16 +18,33 @@ pub struct CallLog<'a> {
 
 impl<'a> CallLog<'a> {
     /// A log for a call of a known cmdlet.
-    pub fn new(audit: &'a dyn Audit, principal: &'a str, manifest: &CmdletManifest, cmdlet: &'a str, what_if: bool) -> Self {
+    pub fn new(
+        audit: &'a dyn Audit,
+        principal: &'a str,
+        manifest: &CmdletManifest,
+        cmdlet: &'a str,
+        what_if: bool,
+    ) -> Self {
         let durable = match manifest.access.effect {
             Effect::Read => false,
             Effect::Export => true,
             Effect::Write | Effect::WriteRoles => !what_if,
         };
-        Self { audit, principal, cmdlet, store: StoreKind::Central, durable }
+        Self {
+            audit,
+            principal,
+            cmdlet,
+            store: StoreKind::Central,
+            durable,
+        }
     }
 
-    fn append(&self, phase: AuditPhase, result: &'static str, detail: String) -> Result<(), String> {
+    fn append(
+        &self,
+        phase: AuditPhase,
+        result: &'static str,
+        detail: String,
+    ) -> Result<(), String> {
         self.audit.append(&AuditEntry {
             phase,
             principal: self.principal.to_owned(),
@@ -45,7 +62,10 @@ impl<'a> CallLog<'a> {
         match self.append(AuditPhase::Decision, "allowed", reason.to_owned()) {
             Err(error) if self.durable => Err(ErrorReport::new(
                 ErrorId::AuditUnavailable,
-                format!("{} is refused because the audit log cannot be written: {error}", self.cmdlet),
+                format!(
+                    "{} is refused because the audit log cannot be written: {error}",
+                    self.cmdlet
+                ),
             )),
             _ => Ok(()),
         }
@@ -59,10 +79,15 @@ impl<'a> CallLog<'a> {
     /// How the call ended. Reading leaves a line only when it failed.
     pub fn ended(&self, outcome: &Result<InvokeResult, Fault>, what_if: bool, changes: bool) {
         let (result, detail) = match outcome {
-            Err(fault) => ("failed", format!("{}: {}", fault.id.as_str(), fault.message)),
+            Err(fault) => (
+                "failed",
+                format!("{}: {}", fault.id.as_str(), fault.message),
+            ),
             Ok(_) if what_if => ("planned", String::new()),
             Ok(done) => match (done.version, &done.sha256) {
-                (Some(version), _) if done.repeated => ("done", format!("version {version}, repeated")),
+                (Some(version), _) if done.repeated => {
+                    ("done", format!("version {version}, repeated"))
+                }
                 (Some(version), _) => ("done", format!("version {version}")),
                 (None, Some(hash)) => ("done", format!("{} bytes, sha256 {hash}", done.bytes)),
                 (None, None) if changes => ("unchanged", String::new()),

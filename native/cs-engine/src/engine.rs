@@ -91,7 +91,13 @@ impl Engine {
             .ok_or_else(unknown)?;
         let canonical = manifest.name();
         let handler = cmdlets::handler(&canonical).ok_or_else(unknown)?;
-        let mut log = CallLog::new(self.parts.audit.as_ref(), &caller.principal, manifest, &canonical, call.what_if);
+        let mut log = CallLog::new(
+            self.parts.audit.as_ref(),
+            &caller.principal,
+            manifest,
+            &canonical,
+            call.what_if,
+        );
 
         let mut question = Question {
             cmdlet: &name,
@@ -178,7 +184,12 @@ impl Engine {
     }
 
     /// The policy is the Central Management store's, whatever store the call works on.
-    fn decide(&self, caller: &Caller, question: &Question<'_>, log: &CallLog<'_>) -> Result<Grant, Fault> {
+    fn decide(
+        &self,
+        caller: &Caller,
+        question: &Question<'_>,
+        log: &CallLog<'_>,
+    ) -> Result<Grant, Fault> {
         let roles = match self.roles(StoreKind::Central) {
             Ok(roles) => Some(roles),
             // Who can restore the store must not be locked out by the damage.
@@ -207,8 +218,11 @@ impl Engine {
             durable: false,
         };
         let _already_denied = self.parts.audit.append(&entry);
-        ErrorReport::new(ErrorId::CmdletUnknown, sentence(&format!("there is no cmdlet '{shown}'")))
-            .on("Cmdlet", shown)
+        ErrorReport::new(
+            ErrorId::CmdletUnknown,
+            sentence(&format!("there is no cmdlet '{shown}'")),
+        )
+        .on("Cmdlet", shown)
     }
 }
 

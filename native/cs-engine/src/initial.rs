@@ -1,11 +1,11 @@
 //! What a fresh store holds: the predefined roles and an empty topology, usable at once.
 
-use cs_archive::{PackageEvent, PartRole};
+use cs_archive::{PackageEvent, PartRole, document_frame};
 use cs_model::{ContentHash, DocumentId, DocumentKey, ItemKey, Uuid};
 use sha2::{Digest, Sha256};
 
 use crate::Ids;
-use crate::item::{SCOPE_FRAMEWORK, global_item};
+use crate::item::global_item;
 use crate::roles::{predefined, roles_document, roles_payload};
 
 /// `[Content_Types].xml` as the packaging standard asks for it.
@@ -31,13 +31,26 @@ pub fn initial_content(ids: &dyn Ids) -> Vec<PackageEvent> {
     let roles_signature = ids.guid();
     let mut events = Vec::new();
     opaque(&mut events, "Header.xml", HEADER);
-    events.push(PackageEvent::Part { name: "DocItemSet.xml".to_owned(), role: PartRole::DocItemSet });
+    events.push(PackageEvent::Part {
+        name: "DocItemSet.xml".to_owned(),
+        role: PartRole::DocItemSet,
+    });
     events.push(PackageEvent::Text(
         b"<?xml version=\"1.0\" encoding=\"utf-8\"?><DocItemSet>".to_vec(),
     ));
-    document(&mut events, DocumentKey::topology(), signature, &empty_topology(signature));
+    document(
+        &mut events,
+        DocumentKey::topology(),
+        signature,
+        &empty_topology(signature),
+    );
     if let DocumentId::Keyed(key) = roles_document() {
-        document(&mut events, key, roles_signature, &roles_payload(&predefined(&domain)));
+        document(
+            &mut events,
+            key,
+            roles_signature,
+            &roles_payload(&predefined(&domain)),
+        );
     }
     events.push(PackageEvent::Text(b"</DocItemSet>".to_vec()));
     events.push(PackageEvent::PartEnd);
@@ -46,32 +59,31 @@ pub fn initial_content(ids: &dyn Ids) -> Vec<PackageEvent> {
 }
 
 fn opaque(events: &mut Vec<PackageEvent>, name: &str, text: &str) {
-    events.push(PackageEvent::Part { name: name.to_owned(), role: PartRole::Opaque });
+    events.push(PackageEvent::Part {
+        name: name.to_owned(),
+        role: PartRole::Opaque,
+    });
     events.push(PackageEvent::Text(text.as_bytes().to_vec()));
     events.push(PackageEvent::PartEnd);
 }
 
 /// A document with one global item, in the form that the original stores (one whole document was published).
 fn document(events: &mut Vec<PackageEvent>, key: DocumentKey, signature: Uuid, payload: &str) {
-    let name = key.to_string();
-    let head = format!(
-        "<DocItem Name=\"{name}\"><Data><AnchoredXml xmlns=\"{SCOPE_FRAMEWORK}\" SchemaWriteVersion=\"1\"><Key ScopeClass=\"{}\"><SchemaId Namespace=\"{}\" ElementName=\"{}\" /><AuthorityId Class=\"{}\" InstanceId=\"{}\" /></Key><Dictionary Count=\"1\">",
-        key.scope.as_str(),
-        key.namespace,
-        key.element,
-        key.authority.class,
-        key.authority.id
-    );
+    let id = DocumentId::Keyed(key);
+    let (head, tail) = document_frame(&id);
     let item = global_item(signature, payload).into_bytes();
     events.push(PackageEvent::DocumentStart {
-        id: DocumentId::Keyed(key),
-        name: Some(name),
+        name: Some(id.text()),
+        id,
         head: head.into_bytes(),
     });
     events.push(PackageEvent::ItemStart { lead: Vec::new() });
     let hash = ContentHash(Sha256::digest(&item).into());
     let length = item.len() as u64;
-    events.extend(item.chunks(64 * 1024).map(|chunk| PackageEvent::ItemChunk(chunk.to_vec())));
+    events.extend(
+        item.chunks(64 * 1024)
+            .map(|chunk| PackageEvent::ItemChunk(chunk.to_vec())),
+    );
     events.push(PackageEvent::ItemEnd {
         key: ItemKey::global(),
         signature: Some(signature),
@@ -79,7 +91,7 @@ fn document(events: &mut Vec<PackageEvent>, key: DocumentKey, signature: Uuid, p
         length,
     });
     events.push(PackageEvent::DocumentEnd {
-        tail: b"</Dictionary></AnchoredXml></Data></DocItem>".to_vec(),
+        tail: tail.into_bytes(),
     });
 }
 
@@ -87,5 +99,10 @@ fn document(events: &mut Vec<PackageEvent>, key: DocumentKey, signature: Uuid, p
 fn domain_sid(guid: Uuid) -> String {
     let [a, b, c, d, e, f, _, _, _, h, i, j, k, l, m, n] = guid.into_bytes();
     let number = |a, b, c, d| u32::from_be_bytes([a, b, c, d]);
-    format!("S-1-5-21-{}-{}-{}", number(a, b, c, d), number(e, f, h, i), number(j, k, l ^ m, n))
+    format!(
+        "S-1-5-21-{}-{}-{}",
+        number(a, b, c, d),
+        number(e, f, h, i),
+        number(j, k, l ^ m, n)
+    )
 }

@@ -4,9 +4,6 @@ use cs_model::Uuid;
 
 use crate::xml::{self, Element, XmlFault};
 
-/// The namespace of the frame around every setting (certain: a whole stored document was published).
-pub const SCOPE_FRAMEWORK: &str = "urn:schema:Microsoft.Rtc.Management.ScopeFramework.2008";
-
 /// A new global item around a payload.
 pub fn global_item(signature: Uuid, payload: &str) -> String {
     format!("<Item><Key /><Value Signature=\"{signature}\">{payload}</Value></Item>")
@@ -30,10 +27,18 @@ pub fn with_payload(item: &str, signature: Uuid, payload: &str) -> Result<String
     };
     let before = item.get(..value.range.start).unwrap_or_default();
     let after = item.get(value.range.end..).unwrap_or_default();
-    let tag_end = if value.inner.is_empty() { value.range.end } else { value.inner.start };
+    let tag_end = if value.inner.is_empty() {
+        value.range.end
+    } else {
+        value.inner.start
+    };
     let tag = item.get(value.range.start..tag_end).unwrap_or_default();
     // An empty element's tag, or a start tag followed at once by its end tag.
-    let tag = tag.split_once('>').map_or(tag, |(first, _)| first).trim_end_matches('/').trim_end();
+    let tag = tag
+        .split_once('>')
+        .map_or(tag, |(first, _)| first)
+        .trim_end_matches('/')
+        .trim_end();
     let name_end = tag.find(char::is_whitespace).unwrap_or(tag.len());
     let name = tag.get(1..name_end).unwrap_or("Value");
     let old = value.attribute("Signature").unwrap_or_default();
@@ -56,20 +61,33 @@ mod tests {
     #[test]
     fn payload_is_found_and_replaced_within_its_frame() {
         let old = "11111111-2222-3333-4444-555555555555";
-        let item = format!("<Item X=\"1\"><Key /><Value Signature=\"{old}\" Y=\"z\"><T a=\"1\"/></Value><More/></Item>");
+        let item = format!(
+            "<Item X=\"1\"><Key /><Value Signature=\"{old}\" Y=\"z\"><T a=\"1\"/></Value><More/></Item>"
+        );
         assert_eq!(payload(&item).unwrap(), "<T a=\"1\"/>");
         let new = with_payload(&item, Uuid::nil(), "<T/>").unwrap();
         assert_eq!(
             new,
             "<Item X=\"1\"><Key /><Value Signature=\"00000000-0000-0000-0000-000000000000\" Y=\"z\"><T/></Value><More/></Item>"
         );
-        let empty = with_payload("<Item><Key/><Value Signature=\"a\"/></Item>", Uuid::nil(), "<T/>").unwrap();
-        assert_eq!(empty, "<Item><Key/><Value Signature=\"00000000-0000-0000-0000-000000000000\"><T/></Value></Item>");
+        let empty = with_payload(
+            "<Item><Key/><Value Signature=\"a\"/></Item>",
+            Uuid::nil(),
+            "<T/>",
+        )
+        .unwrap();
+        assert_eq!(
+            empty,
+            "<Item><Key/><Value Signature=\"00000000-0000-0000-0000-000000000000\"><T/></Value></Item>"
+        );
     }
 
     #[test]
     fn bare_payload_is_its_own_item() {
         assert_eq!(payload("<Topology/>").unwrap(), "<Topology/>");
-        assert_eq!(with_payload("<Topology/>", Uuid::nil(), "<T/>").unwrap(), "<T/>");
+        assert_eq!(
+            with_payload("<Topology/>", Uuid::nil(), "<T/>").unwrap(),
+            "<T/>"
+        );
     }
 }

@@ -33,8 +33,10 @@ impl Parameters {
             .collect();
         if !faults.is_empty() {
             let named = given.keys().next().cloned().unwrap_or_default();
-            return Err(ErrorReport::new(ErrorId::ParameterInvalid, faults.join(" "))
-                .on("Parameter", if given.len() == 1 { named } else { cmdlet }));
+            return Err(
+                ErrorReport::new(ErrorId::ParameterInvalid, faults.join(" "))
+                    .on("Parameter", if given.len() == 1 { named } else { cmdlet }),
+            );
         }
         check_sets(manifest, &given)?;
         Ok(Self(given))
@@ -54,14 +56,22 @@ impl Parameters {
 fn fault_of(manifest: &CmdletManifest, name: &str, value: &Value) -> Option<String> {
     let cmdlet = manifest.name();
     let sent = |parameter: &&ParameterManifest| parameter.side != Side::Client;
-    let Some(parameter) = manifest.parameters.iter().find(|parameter| parameter.name == name) else {
+    let Some(parameter) = manifest
+        .parameters
+        .iter()
+        .find(|parameter| parameter.name == name)
+    else {
         let known: Vec<&str> = manifest
             .parameters
             .iter()
             .filter(sent)
             .map(|parameter| parameter.name.as_str())
             .collect();
-        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        let known = if known.is_empty() {
+            "none".to_owned()
+        } else {
+            known.join(", ")
+        };
         return Some(format!(
             "{cmdlet} has no parameter '{}'; the service takes {known}.",
             name.escape_debug()
@@ -99,13 +109,18 @@ fn check_sets(manifest: &CmdletManifest, given: &Map<String, Value>) -> Result<(
         parameter.sets.is_empty() || parameter.sets.iter().any(|place| place.set == set)
     };
     let chosen = |parameter: &ParameterManifest| {
-        given.get(&parameter.name).is_some_and(|value| *value != Value::Bool(false))
+        given
+            .get(&parameter.name)
+            .is_some_and(|value| *value != Value::Bool(false))
     };
     let possible: Vec<&str> = sets
         .iter()
         .copied()
         .filter(|set| {
-            manifest.parameters.iter().all(|parameter| !chosen(parameter) || in_set(parameter, set))
+            manifest
+                .parameters
+                .iter()
+                .all(|parameter| !chosen(parameter) || in_set(parameter, set))
         })
         .collect();
     if sets.is_empty() {
@@ -115,7 +130,11 @@ fn check_sets(manifest: &CmdletManifest, given: &Map<String, Value>) -> Result<(
     if possible.is_empty() {
         return Err(ErrorReport::new(
             ErrorId::ParameterSetConflict,
-            format!("{} does not take {} together.", manifest.name(), names.join(", ")),
+            format!(
+                "{} does not take {} together.",
+                manifest.name(),
+                names.join(", ")
+            ),
         )
         .on("Parameter", names.join(", ")));
     }
@@ -123,14 +142,21 @@ fn check_sets(manifest: &CmdletManifest, given: &Map<String, Value>) -> Result<(
         manifest.parameters.iter().find(|parameter| {
             parameter.side != Side::Client
                 && !given.contains_key(&parameter.name)
-                && parameter.sets.iter().any(|place| place.set == set && place.mandatory)
+                && parameter
+                    .sets
+                    .iter()
+                    .any(|place| place.set == set && place.mandatory)
         })
     };
     let complete = possible.iter().any(|set| missing(set).is_none());
     match possible.first().and_then(|set| missing(set)) {
         Some(parameter) if !complete => Err(ErrorReport::new(
             ErrorId::ParameterInvalid,
-            format!("{} needs the parameter {}.", manifest.name(), parameter.name),
+            format!(
+                "{} needs the parameter {}.",
+                manifest.name(),
+                parameter.name
+            ),
         )
         .on("Parameter", parameter.name.as_str())),
         _ => Ok(()),

@@ -12,13 +12,22 @@ pub fn remembered(call: &Running<'_>) -> Result<Option<InvokeResult>, Fault> {
     };
     if !(8..=64).contains(&key.len()) || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
         let what = "An idempotency key is 8 to 64 visible ASCII characters.";
-        return Err(ErrorReport::new(ErrorId::ParameterInvalid, what).on("Parameter", "idempotencyKey"));
+        return Err(
+            ErrorReport::new(ErrorId::ParameterInvalid, what).on("Parameter", "idempotencyKey")
+        );
     }
-    let Some(first) = call.store().request(&call.grant, key).map_err(|error| from_store(&error))? else {
+    let Some(first) = call
+        .store()
+        .request(&call.grant, key)
+        .map_err(|error| from_store(&error))?
+    else {
         return Ok(None);
     };
     if first.principal != call.grant.principal() || first.cmdlet != call.grant.cmdlet().as_str() {
-        return Err(ErrorReport::new(ErrorId::KeyReused, "The idempotency key belongs to another call."));
+        return Err(ErrorReport::new(
+            ErrorId::KeyReused,
+            "The idempotency key belongs to another call.",
+        ));
     }
     Ok(Some(InvokeResult {
         version: first.changed.then_some(first.version.0),

@@ -28,7 +28,11 @@ const CMDLETS: usize = 5_000;
 
 /// The key of the roles document.
 pub fn roles_document() -> DocumentId {
-    DocumentId::Keyed(DocumentKey::host(ROLES_NAMESPACE, "Roles", ScopeClass::Global))
+    DocumentId::Keyed(DocumentKey::host(
+        ROLES_NAMESPACE,
+        "Roles",
+        ScopeClass::Global,
+    ))
 }
 
 /// The roles of a store at one version.
@@ -44,12 +48,19 @@ pub struct RoleSet {
 impl RoleSet {
     fn new(version: Version, roles: Vec<Role>) -> Self {
         let texts = roles.iter().map(|role| object(role).to_string()).collect();
-        Self { version, policy: Policy::new(roles), texts }
+        Self {
+            version,
+            policy: Policy::new(roles),
+            texts,
+        }
     }
 
     /// Each role with its object in JSON.
     pub fn iter(&self) -> impl Iterator<Item = (&Role, &str)> {
-        self.policy.roles().iter().zip(self.texts.iter().map(String::as_str))
+        self.policy
+            .roles()
+            .iter()
+            .zip(self.texts.iter().map(String::as_str))
     }
 }
 
@@ -62,7 +73,10 @@ pub struct RoleCache {
 impl RoleCache {
     /// An empty cache for a store of a kind.
     pub fn new(kind: StoreKind) -> Self {
-        Self { kind, newest: Mutex::new(None) }
+        Self {
+            kind,
+            newest: Mutex::new(None),
+        }
     }
 
     /// The roles in force.
@@ -75,9 +89,8 @@ impl RoleCache {
         if let Some(set) = newest.as_ref().filter(|set| set.version == version) {
             return Ok(Arc::clone(set));
         }
-        let name = CmdletName::parse("Get-CsAdminRole").map_err(|error| {
-            ErrorReport::new(ErrorId::InternalFault, error.to_string())
-        })?;
+        let name = CmdletName::parse("Get-CsAdminRole")
+            .map_err(|error| ErrorReport::new(ErrorId::InternalFault, error.to_string()))?;
         let grant = policy_grant(self.kind, name);
         let (version, roles) = read_roles(store, &grant)?;
         let set = Arc::new(RoleSet::new(version, roles));
@@ -96,7 +109,10 @@ fn read_roles(store: &dyn Store, grant: &Grant) -> Result<(Version, Vec<Role>), 
     let mut roles = Vec::new();
     for item in &document.items {
         if item.length > ROLES_BYTES {
-            return Err(ErrorReport::new(ErrorId::StoreDamaged, "The roles document is too long."));
+            return Err(ErrorReport::new(
+                ErrorId::StoreDamaged,
+                "The roles document is too long.",
+            ));
         }
         let mut bytes = Vec::new();
         snapshot.content(&item.hash, &mut bytes).map_err(fault)?;
@@ -115,7 +131,11 @@ pub fn predefined(domain: &str) -> Vec<Role> {
                 identity: RoleName::parse(&role.identity).ok()?,
                 sid: format!("{domain}-{}", role.rid),
                 is_standard: true,
-                cmdlets: role.cmdlets.iter().filter_map(|name| CmdletName::parse(name).ok()).collect(),
+                cmdlets: role
+                    .cmdlets
+                    .iter()
+                    .filter_map(|name| CmdletName::parse(name).ok())
+                    .collect(),
                 script_modules: Vec::new(),
                 config_scopes: vec![ConfigScope::Global],
                 user_scopes: vec![UserScope::Global],
@@ -128,8 +148,11 @@ pub fn predefined(domain: &str) -> Vec<Role> {
 /// Reads the roles out of an item of the roles document.
 pub fn parse_roles(item: &[u8]) -> Result<Vec<Role>, Fault> {
     let refuse = |what: String| {
-        ErrorReport::new(ErrorId::XmlInvalid, format!("The roles document is refused: {what}."))
-            .on("Document", roles_document().text())
+        ErrorReport::new(
+            ErrorId::XmlInvalid,
+            format!("The roles document is refused: {what}."),
+        )
+        .on("Document", roles_document().text())
     };
     let text = std::str::from_utf8(item).map_err(|error| refuse(error.to_string()))?;
     let root = xml::parse(text).map_err(|error| refuse(error.to_string()))?;
@@ -152,47 +175,69 @@ fn parse_role(element: &Element) -> Result<Role, String> {
     let members = |list: &str, child: &str, attribute: &str| -> Vec<String> {
         element
             .child(list)
-            .map(|list| list.children_named(child).map(|e| e.value(attribute).to_owned()).collect())
+            .map(|list| {
+                list.children_named(child)
+                    .map(|e| e.value(attribute).to_owned())
+                    .collect()
+            })
             .unwrap_or_default()
     };
     let cmdlets = members("Cmdlets", "Cmdlet", "Name");
     if cmdlets.len() > CMDLETS {
-        return Err(format!("the role {identity} holds more than {CMDLETS} cmdlets"));
+        return Err(format!(
+            "the role {identity} holds more than {CMDLETS} cmdlets"
+        ));
     }
     let is_standard = match element.value("IsStandardRole") {
         "true" => true,
         "false" => false,
-        other => return Err(format!("IsStandardRole of {identity} is '{}'", other.escape_debug())),
+        other => {
+            return Err(format!(
+                "IsStandardRole of {identity} is '{}'",
+                other.escape_debug()
+            ));
+        }
     };
     let role = Role {
         sid: element.value("SID").to_owned(),
         is_standard,
         cmdlets: cmdlets
             .iter()
-            .map(|name| CmdletName::parse(name).map_err(|error| format!("role {identity}: {error}")))
+            .map(|name| {
+                CmdletName::parse(name).map_err(|error| format!("role {identity}: {error}"))
+            })
             .collect::<Result<_, _>>()?,
         script_modules: members("ScriptModules", "ScriptModule", "Name"),
         config_scopes: members("ConfigScopes", "ConfigScope", "Value")
             .iter()
             .map(|scope| {
-                ConfigScope::parse(scope)
-                    .ok_or_else(|| format!("'{}' is no ConfigScope of {identity}", scope.escape_debug()))
+                ConfigScope::parse(scope).ok_or_else(|| {
+                    format!("'{}' is no ConfigScope of {identity}", scope.escape_debug())
+                })
             })
             .collect::<Result<_, _>>()?,
         user_scopes: members("UserScopes", "UserScope", "Value")
             .iter()
             .map(|scope| {
-                UserScope::parse(scope)
-                    .ok_or_else(|| format!("'{}' is no UserScope of {identity}", scope.escape_debug()))
+                UserScope::parse(scope).ok_or_else(|| {
+                    format!("'{}' is no UserScope of {identity}", scope.escape_debug())
+                })
             })
             .collect::<Result<_, _>>()?,
         template: element.attribute("Template").map(str::to_owned),
         identity,
     };
     let sid_parts = role.sid.split('-').count();
-    let sid_letters = role.sid.bytes().all(|b| b.is_ascii_digit() || b == b'-' || b == b'S');
+    let sid_letters = role
+        .sid
+        .bytes()
+        .all(|b| b.is_ascii_digit() || b == b'-' || b == b'S');
     if !role.sid.starts_with("S-1-") || sid_parts < 4 || !sid_letters || role.sid.len() > 184 {
-        return Err(format!("the SID '{}' of {} is malformed", role.sid.escape_debug(), role.identity));
+        return Err(format!(
+            "the SID '{}' of {} is malformed",
+            role.sid.escape_debug(),
+            role.identity
+        ));
     }
     if role.config_scopes.is_empty() || role.user_scopes.is_empty() {
         return Err(format!("the role {} has no scope", role.identity));
@@ -215,9 +260,19 @@ pub fn roles_payload(roles: &[Role]) -> String {
             escape(&role.sid),
             role.is_standard
         ));
-        let cmdlets = role.cmdlets.iter().map(CmdletName::as_str).map(str::to_owned);
+        let cmdlets = role
+            .cmdlets
+            .iter()
+            .map(CmdletName::as_str)
+            .map(str::to_owned);
         list(&mut out, "Cmdlets", "Cmdlet", "Name", cmdlets);
-        list(&mut out, "ScriptModules", "ScriptModule", "Name", role.script_modules.iter().cloned());
+        list(
+            &mut out,
+            "ScriptModules",
+            "ScriptModule",
+            "Name",
+            role.script_modules.iter().cloned(),
+        );
         let scopes = role.config_scopes.iter().map(ConfigScope::to_string);
         list(&mut out, "ConfigScopes", "ConfigScope", "Value", scopes);
         let scopes = role.user_scopes.iter().map(UserScope::to_string);
@@ -228,7 +283,13 @@ pub fn roles_payload(roles: &[Role]) -> String {
     out
 }
 
-fn list(out: &mut String, name: &str, child: &str, attribute: &str, values: impl Iterator<Item = String>) {
+fn list(
+    out: &mut String,
+    name: &str,
+    child: &str,
+    attribute: &str,
+    values: impl Iterator<Item = String>,
+) {
     let mut values = values.peekable();
     if values.peek().is_none() {
         out.push_str(&format!("<{name} />"));
@@ -273,7 +334,9 @@ mod tests {
     #[test]
     fn roles_that_would_open_doors_are_refused() {
         let role = |inside: &str, sid: &str| {
-            format!("<Item><Key/><Value><Roles><Role Identity=\"X\" SID=\"{sid}\" IsStandardRole=\"false\">{inside}</Role></Roles></Value></Item>")
+            format!(
+                "<Item><Key/><Value><Roles><Role Identity=\"X\" SID=\"{sid}\" IsStandardRole=\"false\">{inside}</Role></Roles></Value></Item>"
+            )
         };
         let scopes = "<ConfigScopes><ConfigScope Value=\"Global\"/></ConfigScopes><UserScopes><UserScope Value=\"Global\"/></UserScopes>";
         let good = role(scopes, "S-1-5-21-1-2-3-4");

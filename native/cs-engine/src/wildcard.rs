@@ -52,9 +52,9 @@ impl Wildcard {
                 }
                 (Some(Token::One), Some(_)) => true,
                 (Some(Token::Literal(wanted)), Some(found)) => wanted == found,
-                (Some(Token::Set(ranges)), Some(found)) => {
-                    ranges.iter().any(|(low, high)| low <= found && found <= high)
-                }
+                (Some(Token::Set(ranges)), Some(found)) => ranges
+                    .iter()
+                    .any(|(low, high)| low <= found && found <= high),
                 _ => false,
             };
             if step {
@@ -122,7 +122,11 @@ mod tests {
             ("a*b*c", "aXXbYYc", true),
             ("a*b*c", "aXXbYY", false),
         ] {
-            assert_eq!(Wildcard::parse(pattern).unwrap().matches(text), fits, "{pattern} {text}");
+            assert_eq!(
+                Wildcard::parse(pattern).unwrap().matches(text),
+                fits,
+                "{pattern} {text}"
+            );
         }
         assert!(Wildcard::parse("[abc").is_err());
     }

@@ -28,7 +28,10 @@ pub struct Element {
 impl Element {
     /// The value of an attribute.
     pub fn attribute(&self, name: &str) -> Option<&str> {
-        self.attributes.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.attributes
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
     }
 
     /// The value of an attribute, or an empty text.
@@ -83,8 +86,9 @@ pub fn parse(text: &str) -> Result<Element, XmlFault> {
     loop {
         let start = position(&reader);
         let fault = |what: String| fault_at(text, start, what);
-        let (resolved, event) =
-            reader.read_resolved_event().map_err(|error| fault(error.to_string()))?;
+        let (resolved, event) = reader
+            .read_resolved_event()
+            .map_err(|error| fault(error.to_string()))?;
         let namespace = match resolved {
             ResolveResult::Bound(namespace) => namespace.0.to_owned(),
             ResolveResult::Unbound => String::new(),
@@ -144,7 +148,11 @@ pub fn parse(text: &str) -> Result<Element, XmlFault> {
         }
     }
     if let Some(element) = open.last() {
-        return Err(fault_at(text, text.len(), format!("the element {} is not closed", element.name)));
+        return Err(fault_at(
+            text,
+            text.len(),
+            format!("the element {} is not closed", element.name),
+        ));
     }
     root.ok_or_else(|| fault_at(text, text.len(), "there is no element".to_owned()))
 }
@@ -155,7 +163,9 @@ fn text_of(text: &str, element: &Element) -> Option<String> {
     if inside.is_empty() || !element.children.is_empty() {
         return None;
     }
-    quick_xml::escape::unescape(inside).ok().map(std::borrow::Cow::into_owned)
+    quick_xml::escape::unescape(inside)
+        .ok()
+        .map(std::borrow::Cow::into_owned)
 }
 
 fn close(element: Element, open: &mut [Element], root: &mut Option<Element>) {

@@ -98,6 +98,21 @@ pub struct Item {
     pub length: u64,
 }
 
+/// An item that is to be put.
+#[derive(Debug, Clone, Copy)]
+pub struct NewItem<'a> {
+    /// Its document.
+    pub document: &'a DocumentId,
+    /// Its key.
+    pub key: &'a ItemKey,
+    /// Its new concurrency token.
+    pub signature: Uuid,
+    /// The signature that the item must still have; `None`: whatever it has.
+    pub expected: Option<Uuid>,
+    /// The whole `Item` element.
+    pub content: &'a [u8],
+}
+
 /// A document at a version, without content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DocumentInfo {
@@ -135,21 +150,16 @@ pub trait Store: Send + Sync {
         on_change: &mut dyn FnMut(&Change) -> Result<(), ()>,
     ) -> Result<ImportOutcome, StoreError>;
 
-    /// Replaces the content of one item, or adds the document or the item at the end of its list.
-    /// `expected` is the signature that the item must still have (`None`: whatever it has).
-    /// `content` is the whole `<Item>` element. With `commit` `None` only the outcome is told.
+    /// Replaces the content of one item, or adds the document or the item at the end of its list. With `commit` `None` only the
+    /// outcome is told.
     ///
     /// # Errors
-    /// [`StoreError::Stale`] when `expected` is not the item's signature; any other error as usual.
+    /// [`StoreError::Stale`] when the item has another signature than expected; any other error as usual.
     fn put_item(
         &self,
         grant: &Grant,
         commit: Option<&CommitInfo>,
-        document: &DocumentId,
-        key: &ItemKey,
-        signature: Uuid,
-        expected: Option<Uuid>,
-        content: &[u8],
+        item: &NewItem<'_>,
     ) -> Result<ImportOutcome, StoreError>;
 
     /// The commits, newest first, at most `limit`.

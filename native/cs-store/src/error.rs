@@ -21,13 +21,13 @@ pub enum StoreError {
     #[error("the document {id} is in the package twice")]
     DuplicateDocument {
         /// Its id.
-        id: DocumentId,
+        id: Box<DocumentId>,
     },
     /// A document holds two items of one key.
     #[error("the item {key} is in the document {id} twice")]
     DuplicateItem {
         /// The document.
-        id: DocumentId,
+        id: Box<DocumentId>,
         /// The item's key.
         key: String,
     },
@@ -35,7 +35,7 @@ pub enum StoreError {
     #[error("the document {id} was changed meanwhile")]
     Stale {
         /// The document.
-        id: DocumentId,
+        id: Box<DocumentId>,
     },
     /// The version does not exist.
     #[error("version {0} does not exist")]

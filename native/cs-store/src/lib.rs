@@ -6,9 +6,14 @@
 
 mod api;
 mod error;
+mod memory;
+mod runs;
+mod sqlite;
 
 pub use api::{
-    Change, ChangeKind, CommitInfo, CommitRecord, DocumentInfo, ImportOutcome, Item, Snapshot,
-    Store, StoredRequest,
+    Change, ChangeKind, CommitInfo, CommitRecord, DocumentInfo, ImportOutcome, Item, NewItem,
+    Snapshot, Store, StoredRequest,
 };
 pub use error::StoreError;
+pub use memory::MemoryStore;
+pub use sqlite::SqliteStore;

@@ -10,16 +10,31 @@ use crate::CallIo;
 use crate::engine::{Handler, Running};
 use crate::fault::{Fault, from_stopped, from_store};
 
-pub const HANDLER: Handler = Handler { inline: false, whole_deployment: true, run };
+pub const HANDLER: Handler = Handler {
+    inline: false,
+    whole_deployment: true,
+    run,
+};
 
 fn run(call: &mut Running<'_>) -> Result<InvokeResult, Fault> {
-    let snapshot = call.store().snapshot(&call.grant).map_err(|error| from_store(&error))?;
+    let snapshot = call
+        .store()
+        .snapshot(&call.grant)
+        .map_err(|error| from_store(&error))?;
     let (version, name) = (snapshot.version(), call.kind.display_name());
     let text = format!("Exporting version {version} of the {name}.");
-    call.io.record(Record::Verbose { text }).map_err(from_stopped)?;
+    call.io
+        .record(Record::Verbose { text })
+        .map_err(from_stopped)?;
 
     let total = std::cell::Cell::new(0);
-    let mut out = Output { io: &mut *call.io, hash: Sha256::new(), sent: 0, told: 0, total: &total };
+    let mut out = Output {
+        io: &mut *call.io,
+        hash: Sha256::new(),
+        sent: 0,
+        told: 0,
+        total: &total,
+    };
     let outcome = snapshot.export(
         &mut |length| {
             total.set(length);
@@ -33,7 +48,12 @@ fn run(call: &mut Running<'_>) -> Result<InvokeResult, Fault> {
         Err(error) => Err(from_store(&error)),
         Ok(()) => Ok(InvokeResult {
             bytes: sent,
-            sha256: Some(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()),
+            sha256: Some(
+                hash.finalize()
+                    .iter()
+                    .map(|byte| format!("{byte:02x}"))
+                    .collect(),
+            ),
             ..InvokeResult::default()
         }),
     }
@@ -59,11 +79,18 @@ impl Write for Output<'_> {
         self.sent += bytes.len() as u64;
         if self.sent >= self.told + STEP {
             self.told = self.sent;
-            let percent = (self.sent * 100).checked_div(self.total.get()).unwrap_or(100).min(100);
+            let percent = (self.sent * 100)
+                .checked_div(self.total.get())
+                .unwrap_or(100)
+                .min(100);
             self.io
                 .record(Record::Progress {
                     activity: "Exporting the configuration".to_owned(),
-                    status: format!("{} of {} MB", self.sent / 1_000_000, self.total.get() / 1_000_000),
+                    status: format!(
+                        "{} of {} MB",
+                        self.sent / 1_000_000,
+                        self.total.get() / 1_000_000
+                    ),
                     percent: u8::try_from(percent).ok(),
                 })
                 .map_err(stopped)?;

@@ -11,7 +11,11 @@ use crate::wildcard::Wildcard;
 /// Bytes of objects in one record.
 const BATCH: usize = 256 * 1024;
 
-pub const HANDLER: Handler = Handler { inline: true, whole_deployment: false, run };
+pub const HANDLER: Handler = Handler {
+    inline: true,
+    whole_deployment: false,
+    run,
+};
 
 fn run(call: &mut Running<'_>) -> Result<InvokeResult, Fault> {
     let set = call.engine.roles(call.kind)?;
@@ -26,7 +30,9 @@ fn run(call: &mut Running<'_>) -> Result<InvokeResult, Fault> {
     let wanted = |role: &Role| {
         identity.is_none_or(|name| role.identity.as_str().eq_ignore_ascii_case(name))
             && sid.is_none_or(|sid| role.sid.eq_ignore_ascii_case(sid))
-            && pattern.as_ref().is_none_or(|pattern| pattern.matches(role.identity.as_str()))
+            && pattern
+                .as_ref()
+                .is_none_or(|pattern| pattern.matches(role.identity.as_str()))
     };
     let mut batch: Vec<&str> = Vec::new();
     let mut length = 0;
@@ -51,29 +57,46 @@ fn run(call: &mut Running<'_>) -> Result<InvokeResult, Fault> {
         _ => None,
     };
     if let Some(error) = miss {
-        call.io.record(Record::Error { error: Box::new(error) }).map_err(from_stopped)?;
+        call.io
+            .record(Record::Error {
+                error: Box::new(error),
+            })
+            .map_err(from_stopped)?;
     }
     Ok(InvokeResult::default())
 }
 
 fn objects(batch: &[&str]) -> Record {
-    Record::Object { r#type: ROLE_TYPE.to_owned(), values: Values::join(batch) }
+    Record::Object {
+        r#type: ROLE_TYPE.to_owned(),
+        values: Values::join(batch),
+    }
 }
 
 fn no_such_identity(name: &str, roles: &[Role]) -> Fault {
     let shown = name.escape_debug();
-    let error = ErrorReport::new(ErrorId::RoleNotFound, format!("There is no role '{shown}'.")).on("Role", name);
+    let error = ErrorReport::new(
+        ErrorId::RoleNotFound,
+        format!("There is no role '{shown}'."),
+    )
+    .on("Role", name);
     if name.contains(['*', '?', '[']) {
         return error.hint("Identity takes no wildcards; use -Filter for a pattern.");
     }
     match nearest(name, roles) {
-        Some(role) => error.hint(format!("Did you mean {role}? Run Get-CsAdminRole to see all roles.")),
+        Some(role) => error.hint(format!(
+            "Did you mean {role}? Run Get-CsAdminRole to see all roles."
+        )),
         None => error,
     }
 }
 
 fn no_such_sid(sid: &str) -> Fault {
-    ErrorReport::new(ErrorId::RoleNotFound, format!("No role has the SID '{}'.", sid.escape_debug())).on("Role", sid)
+    ErrorReport::new(
+        ErrorId::RoleNotFound,
+        format!("No role has the SID '{}'.", sid.escape_debug()),
+    )
+    .on("Role", sid)
 }
 
 /// The role whose name is at most three letters away.
@@ -81,7 +104,12 @@ fn nearest(name: &str, roles: &[Role]) -> Option<String> {
     let name = name.to_ascii_lowercase();
     roles
         .iter()
-        .map(|role| (distance(&name, &role.identity.as_str().to_ascii_lowercase()), role))
+        .map(|role| {
+            (
+                distance(&name, &role.identity.as_str().to_ascii_lowercase()),
+                role,
+            )
+        })
         .filter(|(distance, _)| *distance <= 3)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, role)| role.identity.to_string())
@@ -96,7 +124,9 @@ fn distance(one: &str, other: &str) -> usize {
         let mut next = vec![left];
         for (above, wanted) in row.windows(2).zip(&other) {
             let &[diagonal, above] = above else { continue };
-            left = (diagonal + usize::from(letter != *wanted)).min(above + 1).min(left + 1);
+            left = (diagonal + usize::from(letter != *wanted))
+                .min(above + 1)
+                .min(left + 1);
             next.push(left);
         }
         row = next;

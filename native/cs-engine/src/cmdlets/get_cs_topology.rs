@@ -7,17 +7,27 @@ use crate::engine::{Handler, Running};
 use crate::fault::{Fault, from_stopped};
 use crate::topology::{self, TOPOLOGY_TYPE, stored};
 
-pub const HANDLER: Handler = Handler { inline: false, whole_deployment: true, run };
+pub const HANDLER: Handler = Handler {
+    inline: false,
+    whole_deployment: true,
+    run,
+};
 
 /// Bytes of a record beside its objects.
 const ENVELOPE: usize = 4 * 1024;
 
 fn run(call: &mut Running<'_>) -> Result<InvokeResult, Fault> {
-    let snapshot = call.store().snapshot(&call.grant).map_err(|error| crate::fault::from_store(&error))?;
+    let snapshot = call
+        .store()
+        .snapshot(&call.grant)
+        .map_err(|error| crate::fault::from_store(&error))?;
     let Some(current) = stored(snapshot.as_ref())? else {
         let name = call.kind.display_name();
-        return Err(ErrorReport::new(ErrorId::TopologyNotFound, format!("The {name} holds no topology."))
-            .on("Document", "Topology"));
+        return Err(ErrorReport::new(
+            ErrorId::TopologyNotFound,
+            format!("The {name} holds no topology."),
+        )
+        .on("Document", "Topology"));
     };
     let payload = current.payload()?;
     if call.parameters.switch("AsXml") {
@@ -31,12 +41,18 @@ fn run(call: &mut Running<'_>) -> Result<InvokeResult, Fault> {
     }
     let values = Values::new(&[topology::object(&topology::parse(payload)?)]);
     if values.text().len() + ENVELOPE > Limits::JSON_BYTES {
-        return Err(ErrorReport::new(ErrorId::LimitExceeded, "The topology is too large for one object.")
-            .on("Document", "Topology")
-            .hint("Read it as XML with Get-CsTopology -AsXml."));
+        return Err(ErrorReport::new(
+            ErrorId::LimitExceeded,
+            "The topology is too large for one object.",
+        )
+        .on("Document", "Topology")
+        .hint("Read it as XML with Get-CsTopology -AsXml."));
     }
     call.io
-        .record(Record::Object { r#type: TOPOLOGY_TYPE.to_owned(), values })
+        .record(Record::Object {
+            r#type: TOPOLOGY_TYPE.to_owned(),
+            values,
+        })
         .map_err(from_stopped)?;
     Ok(InvokeResult::default())
 }

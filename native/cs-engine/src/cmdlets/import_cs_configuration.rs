@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use cs_archive::{PackageEvent, PackageReader, PackageSummary};
 use cs_contract::{ErrorId, ErrorReport, InvokeResult, Record};
-use cs_model::StoreKind;
+use cs_model::{ItemKey, StoreKind};
 use cs_rbac::Caller;
 use cs_store::{Change, ChangeKind, CommitInfo, ImportOutcome, StoreError};
 
@@ -14,14 +14,19 @@ use crate::retry::remembered;
 use crate::roles::{ROLES_BYTES, parse_roles, roles_document};
 use crate::{CallIo, Stopped};
 
-pub const HANDLER: Handler = Handler { inline: false, whole_deployment: true, run };
+pub const HANDLER: Handler = Handler {
+    inline: false,
+    whole_deployment: true,
+    run,
+};
 
 fn run(call: &mut Running<'_>) -> Result<InvokeResult, Fault> {
     if let Some(result) = remembered(call)? {
         return Ok(result);
     }
     let file = call.io.input()?;
-    let reader = PackageReader::open(file, call.engine.parts.limits).map_err(|error| from_read(&error))?;
+    let reader =
+        PackageReader::open(file, call.engine.parts.limits).map_err(|error| from_read(&error))?;
     let commit = (!call.what_if).then(|| CommitInfo {
         time: call.engine.parts.clock.now(),
         message: "Import of a package".to_owned(),
@@ -52,9 +57,21 @@ fn run(call: &mut Running<'_>) -> Result<InvokeResult, Fault> {
         Ok(outcome) => {
             let (io, summary, roles) = (import.io, import.summary, import.roles);
             let force = call.parameters.switch("Force");
-            report(io, call.kind, call.what_if, force, &summary, &roles, &outcome).map_err(from_stopped)?;
+            report(
+                io,
+                call.kind,
+                call.what_if,
+                force,
+                &summary,
+                &roles,
+                &outcome,
+            )
+            .map_err(from_stopped)?;
             let version = (outcome.changed && !call.what_if).then_some(outcome.version.0);
-            Ok(InvokeResult { version, ..InvokeResult::default() })
+            Ok(InvokeResult {
+                version,
+                ..InvokeResult::default()
+            })
         }
         Err(StoreError::Stopped) => Err(import.fault.unwrap_or_else(|| from_stopped(Stopped))),
         Err(error) => Err(from_store(&error)),
@@ -131,12 +148,18 @@ impl Import<'_> {
     fn change(&mut self, change: &Change) -> Result<(), Fault> {
         if self.kind == StoreKind::Central && change.document == roles_document() {
             let (engine, caller) = (self.engine, self.caller);
-            if !*self.may_write_roles.get_or_insert_with(|| engine.may_write_roles(caller)) {
+            if !*self
+                .may_write_roles
+                .get_or_insert_with(|| engine.may_write_roles(caller))
+            {
                 return Err(from_denial_of_roles());
             }
         }
         if self.what_if {
-            let record = Record::WhatIf { target: target(change), action: action(change.kind).to_owned() };
+            let record = Record::WhatIf {
+                target: target(change),
+                action: action(change.kind).to_owned(),
+            };
             self.io.record(record).map_err(from_stopped)?;
         }
         Ok(())
@@ -145,8 +168,9 @@ impl Import<'_> {
 
 fn target(change: &Change) -> String {
     match &change.item {
-        Some(item) => format!("{} [{item}]", change.document),
-        None => change.document.to_string(),
+        // The one item of a Global document needs no name of its own.
+        Some(item) if *item != ItemKey::global() => format!("{} [{item}]", change.document),
+        _ => change.document.to_string(),
     }
 }
 
@@ -178,15 +202,20 @@ impl RolesDocument {
             PackageEvent::ItemChunk(chunk) if self.inside => {
                 if (self.item.len() + chunk.len()) as u64 > ROLES_BYTES {
                     let what = format!("The roles document is longer than {ROLES_BYTES} bytes.");
-                    return Err(ErrorReport::new(ErrorId::LimitExceeded, what).on("Document", roles_document().text()));
+                    return Err(ErrorReport::new(ErrorId::LimitExceeded, what)
+                        .on("Document", roles_document().text()));
                 }
                 self.item.extend_from_slice(chunk);
             }
             PackageEvent::ItemEnd { .. } if self.inside => {
                 for role in parse_roles(&std::mem::take(&mut self.item))? {
                     if self.names.contains(&role.identity) {
-                        let what = format!("The roles document is refused: the role {} is in it twice.", role.identity);
-                        return Err(ErrorReport::new(ErrorId::XmlInvalid, what).on("Role", role.identity.as_str()));
+                        let what = format!(
+                            "The roles document is refused: the role {} is in it twice.",
+                            role.identity
+                        );
+                        return Err(ErrorReport::new(ErrorId::XmlInvalid, what)
+                            .on("Role", role.identity.as_str()));
                     }
                     self.names.push(role.identity);
                 }
@@ -209,16 +238,22 @@ fn report(
     let no_roles = (kind == StoreKind::Central && !roles.seen)
         .then(|| "The package holds no roles; the predefined roles are in force.".to_owned());
     for text in summary.warnings.iter().cloned().chain(no_roles) {
-        io.record(if force { Record::Verbose { text } } else { Record::Warning { text } })?;
+        io.record(if force {
+            Record::Verbose { text }
+        } else {
+            Record::Warning { text }
+        })?;
     }
     let name = kind.display_name();
     let (added, altered, removed) = (outcome.added, outcome.altered, outcome.removed);
     let counts = format!("{added} added, {altered} changed, {removed} removed");
     let text = match (what_if, outcome.changed) {
-        (_, false) => format!("The {name} holds this configuration already; version {} stays.", outcome.version),
+        (_, false) => format!(
+            "The {name} holds this configuration already; version {} stays.",
+            outcome.version
+        ),
         (true, true) => format!("The {name} would get a new version: {counts}."),
         (false, true) => format!("The {name} is at version {}: {counts}.", outcome.version),
     };
     io.record(Record::Verbose { text })
 }
-

@@ -22,7 +22,10 @@ pub fn handler(cmdlet: &str) -> Option<&'static Handler> {
 const HANDLERS: &[(&str, &Handler)] = &[
     ("Export-CsConfiguration", &export_cs_configuration::HANDLER),
     ("Get-CsAdminRole", &get_cs_admin_role::HANDLER),
-    ("Get-CsAdminRoleAssignment", &get_cs_admin_role_assignment::HANDLER),
+    (
+        "Get-CsAdminRoleAssignment",
+        &get_cs_admin_role_assignment::HANDLER,
+    ),
     ("Get-CsTopology", &get_cs_topology::HANDLER),
     ("Import-CsConfiguration", &import_cs_configuration::HANDLER),
     ("Publish-CsTopology", &publish_cs_topology::HANDLER),

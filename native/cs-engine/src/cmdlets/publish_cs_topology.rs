@@ -5,7 +5,7 @@ use std::io::Read;
 
 use cs_contract::{ErrorId, ErrorReport, InvokeResult, Record};
 use cs_model::{DocumentId, DocumentKey, ItemKey};
-use cs_store::CommitInfo;
+use cs_store::{CommitInfo, NewItem};
 
 use crate::engine::{Handler, Running};
 use crate::fault::{Fault, from_read, from_stopped, from_store};
@@ -14,15 +14,22 @@ use crate::retry::remembered;
 use crate::topology::{self, stored};
 use crate::xml::{self, escape};
 
-pub const HANDLER: Handler = Handler { inline: false, whole_deployment: true, run };
+pub const HANDLER: Handler = Handler {
+    inline: false,
+    whole_deployment: true,
+    run,
+};
 
 /// The longest topology document, in bytes.
 const DOCUMENT_BYTES: u64 = 64 * 1024 * 1024;
 
 fn run(call: &mut Running<'_>) -> Result<InvokeResult, Fault> {
     if call.parameters.switch("FinalizeUninstall") {
-        return Err(ErrorReport::new(ErrorId::FeatureNotAvailable, "-FinalizeUninstall is not available.")
-            .on("Parameter", "FinalizeUninstall"));
+        return Err(ErrorReport::new(
+            ErrorId::FeatureNotAvailable,
+            "-FinalizeUninstall is not available.",
+        )
+        .on("Parameter", "FinalizeUninstall"));
     }
     if let Some(result) = remembered(call)? {
         return Ok(result);
@@ -33,16 +40,24 @@ fn run(call: &mut Running<'_>) -> Result<InvokeResult, Fault> {
     let root = topology::parse(&text)?;
     refuse_dangling(call, &root)?;
 
-    let snapshot = call.store().snapshot(&call.grant).map_err(|error| from_store(&error))?;
+    let snapshot = call
+        .store()
+        .snapshot(&call.grant)
+        .map_err(|error| from_store(&error))?;
     let current = stored(snapshot.as_ref())?;
     let signature = call.engine.parts.ids.guid();
-    let old_payload = current.as_ref().map(|current| current.payload()).transpose()?;
+    let old_payload = current
+        .as_ref()
+        .map(|current| current.payload())
+        .transpose()?;
     // What is already there, apart from its signature, is no change.
     if let Some(old) = old_payload
         && unsigned(old)? == unsigned(&text)?
     {
         let text = "The topology is in the store already; nothing was changed.".to_owned();
-        call.io.record(Record::Verbose { text }).map_err(from_stopped)?;
+        call.io
+            .record(Record::Verbose { text })
+            .map_err(from_stopped)?;
         return Ok(InvokeResult::default());
     }
     if call.what_if {
@@ -50,8 +65,12 @@ fn run(call: &mut Running<'_>) -> Result<InvokeResult, Fault> {
     }
     let payload = signed(&text, &signature.to_string())?;
     let content = match &current {
-        Some(current) => with_payload(&current.item, signature, &payload)
-            .map_err(|fault| ErrorReport::new(ErrorId::StoreDamaged, format!("The stored topology cannot be read: {fault}.")))?,
+        Some(current) => with_payload(&current.item, signature, &payload).map_err(|fault| {
+            ErrorReport::new(
+                ErrorId::StoreDamaged,
+                format!("The stored topology cannot be read: {fault}."),
+            )
+        })?,
         None => global_item(signature, &payload),
     };
     let commit = (!call.what_if).then(|| CommitInfo {
@@ -59,32 +78,48 @@ fn run(call: &mut Running<'_>) -> Result<InvokeResult, Fault> {
         message: "Publish of a topology".to_owned(),
         idempotency_key: call.idempotency_key.map(str::to_owned),
     });
-    let key = current.as_ref().map_or_else(ItemKey::global, |current| current.key.clone());
+    let key = current
+        .as_ref()
+        .map_or_else(ItemKey::global, |current| current.key.clone());
     let outcome = call
         .store()
         .put_item(
             &call.grant,
             commit.as_ref(),
-            &DocumentId::Keyed(DocumentKey::topology()),
-            &key,
-            signature,
-            current.as_ref().and_then(|current| current.signature),
-            content.as_bytes(),
+            &NewItem {
+                document: &DocumentId::Keyed(DocumentKey::topology()),
+                key: &key,
+                signature,
+                expected: current.as_ref().and_then(|current| current.signature),
+                content: content.as_bytes(),
+            },
         )
         .map_err(|error| from_store(&error))?;
     let version = (outcome.changed && !call.what_if).then_some(outcome.version.0);
     if let Some(version) = version {
-        let text = format!("The topology is published in version {version} of the Central Management store.");
-        call.io.record(Record::Verbose { text }).map_err(from_stopped)?;
+        let text = format!(
+            "The topology is published in version {version} of the Central Management store."
+        );
+        call.io
+            .record(Record::Verbose { text })
+            .map_err(from_stopped)?;
     }
-    Ok(InvokeResult { version, ..InvokeResult::default() })
+    Ok(InvokeResult {
+        version,
+        ..InvokeResult::default()
+    })
 }
 
 fn read_all(file: File) -> Result<Vec<u8>, Fault> {
     let mut bytes = Vec::new();
-    file.take(DOCUMENT_BYTES + 1).read_to_end(&mut bytes).map_err(|error| {
-        ErrorReport::new(ErrorId::StoreFailed, format!("The received document cannot be read: {error}."))
-    })?;
+    file.take(DOCUMENT_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| {
+            ErrorReport::new(
+                ErrorId::StoreFailed,
+                format!("The received document cannot be read: {error}."),
+            )
+        })?;
     if bytes.len() as u64 > DOCUMENT_BYTES {
         return Err(ErrorReport::new(
             ErrorId::LimitExceeded,
@@ -100,7 +135,9 @@ fn refuse_dangling(call: &mut Running<'_>, root: &xml::Element) -> Result<(), Fa
     let faults = topology::dangling(root);
     if call.parameters.switch("Force") {
         for text in faults {
-            call.io.record(Record::Warning { text }).map_err(from_stopped)?;
+            call.io
+                .record(Record::Warning { text })
+                .map_err(from_stopped)?;
         }
         return Ok(());
     }
@@ -116,10 +153,17 @@ fn plan(call: &mut Running<'_>, old: Option<&str>, new: &str) -> Result<(), Faul
     let new_root = topology::parse(new)?;
     let old_root = old.map(topology::parse).transpose()?;
     let found = topology::differences(old_root.as_ref().zip(old), (&new_root, new));
-    let lines = [("add", found.added), ("change", found.changed), ("remove", found.removed)];
+    let lines = [
+        ("add", found.added),
+        ("change", found.changed),
+        ("remove", found.removed),
+    ];
     for (action, targets) in lines {
         for target in targets {
-            let record = Record::WhatIf { target, action: action.to_owned() };
+            let record = Record::WhatIf {
+                target,
+                action: action.to_owned(),
+            };
             call.io.record(record).map_err(from_stopped)?;
         }
     }
@@ -167,7 +211,11 @@ fn signed(text: &str, signature: &str) -> Result<String, Fault> {
 
 /// Puts an attribute at the end of a start tag.
 fn insert(tag: &mut String, attribute: &str) {
-    let body = tag.trim_end_matches('>').trim_end_matches('/').trim_end().len();
+    let body = tag
+        .trim_end_matches('>')
+        .trim_end_matches('/')
+        .trim_end()
+        .len();
     tag.insert_str(body, attribute);
 }
 
@@ -183,7 +231,10 @@ mod tests {
         let expected = format!("<Topology xmlns=\"{NS}\" Signature=\"b\"><Sites/></Topology>");
         assert_eq!(signed(&text, "b").unwrap(), expected);
         let bare = format!("<Topology xmlns=\"{NS}\" />");
-        assert_eq!(signed(&bare, "b").unwrap(), format!("<Topology xmlns=\"{NS}\" Signature=\"b\" />"));
+        assert_eq!(
+            signed(&bare, "b").unwrap(),
+            format!("<Topology xmlns=\"{NS}\" Signature=\"b\" />")
+        );
         let prefixed = format!("<t:Topology xmlns:t=\"{NS}\"></t:Topology>");
         assert_eq!(
             signed(&prefixed, "b").unwrap(),

@@ -8,25 +8,35 @@ use crate::xml::Element;
 /// References that lead nowhere and ids that are there twice, one sentence each. All of them, not only the first.
 pub fn dangling(topology: &Element) -> Vec<String> {
     let mut faults = Vec::new();
-    let sites = ids(entries(topology, "Sites").map(|site| site.value("SiteId").to_owned()), "site", &mut faults);
+    let sites = ids(
+        entries(topology, "Sites").map(|site| site.value("SiteId").to_owned()),
+        "site",
+        &mut faults,
+    );
     let clusters = ids(
-        entries(topology, "Clusters").filter_map(|cluster| cluster.child("ClusterId").map(cluster_id)),
+        entries(topology, "Clusters")
+            .filter_map(|cluster| cluster.child("ClusterId").map(cluster_id)),
         "cluster",
         &mut faults,
     );
     let instances = ids(
-        entries(topology, "SqlInstances").filter_map(|sql| sql.child("SqlInstanceId").map(sql_instance_id)),
+        entries(topology, "SqlInstances")
+            .filter_map(|sql| sql.child("SqlInstanceId").map(sql_instance_id)),
         "SQL instance",
         &mut faults,
     );
     let services = ids(
-        entries(topology, "Services").filter_map(|service| service.child("ServiceId").map(service_id)),
+        entries(topology, "Services")
+            .filter_map(|service| service.child("ServiceId").map(service_id)),
         "service",
         &mut faults,
     );
     for cluster in entries(topology, "Clusters") {
         let Some(id) = cluster.child("ClusterId") else {
-            faults.push(format!("The cluster {} has no ClusterId.", cluster.value("Fqdn")));
+            faults.push(format!(
+                "The cluster {} has no ClusterId.",
+                cluster.value("Fqdn")
+            ));
             continue;
         };
         if !sites.contains(id.value("SiteId")) {
@@ -42,14 +52,22 @@ pub fn dangling(topology: &Element) -> Vec<String> {
             faults.push("A service has no ServiceId.".to_owned());
             continue;
         };
-        for place in service.children_named("InstalledOn").flat_map(|on| on.children.iter()) {
+        for place in service
+            .children_named("InstalledOn")
+            .flat_map(|on| on.children.iter())
+        {
             let (known, target) = match place.name.as_str() {
                 "ClusterId" => (clusters.contains(&cluster_id(place)), cluster_id(place)),
-                "SqlInstanceId" => (instances.contains(&sql_instance_id(place)), sql_instance_id(place)),
+                "SqlInstanceId" => (
+                    instances.contains(&sql_instance_id(place)),
+                    sql_instance_id(place),
+                ),
                 _ => continue,
             };
             if !known {
-                faults.push(format!("The service {id} is installed on {target}, which does not exist."));
+                faults.push(format!(
+                    "The service {id} is installed on {target}, which does not exist."
+                ));
             }
         }
         let dependencies = service
@@ -60,7 +78,9 @@ pub fn dangling(topology: &Element) -> Vec<String> {
             .map(service_id);
         for target in dependencies {
             if !services.contains(&target) {
-                faults.push(format!("The service {id} depends on {target}, which does not exist."));
+                faults.push(format!(
+                    "The service {id} depends on {target}, which does not exist."
+                ));
             }
         }
     }
@@ -91,7 +111,9 @@ pub struct Differences {
 
 /// Compares two topologies part by part; `old` is absent for the first one.
 pub fn differences(old: Option<(&Element, &str)>, new: (&Element, &str)) -> Differences {
-    let before = old.map(|(root, text)| parts(root, text)).unwrap_or_default();
+    let before = old
+        .map(|(root, text)| parts(root, text))
+        .unwrap_or_default();
     let after = parts(new.0, new.1);
     let mut found = Differences::default();
     for (name, text) in &after {
@@ -101,19 +123,38 @@ pub fn differences(old: Option<(&Element, &str)>, new: (&Element, &str)) -> Diff
             Some(_) => {}
         }
     }
-    found.removed.extend(before.keys().filter(|name| !after.contains_key(*name)).cloned());
+    found.removed.extend(
+        before
+            .keys()
+            .filter(|name| !after.contains_key(*name))
+            .cloned(),
+    );
     found
 }
 
 fn parts<'a>(topology: &Element, text: &'a str) -> BTreeMap<String, &'a str> {
-    let sites = entries(topology, "Sites").map(|site| (format!("site {}", site.value("SiteId")), site));
-    let clusters = entries(topology, "Clusters").map(|cluster| (format!("pool {}", cluster.value("Fqdn")), cluster));
+    let sites =
+        entries(topology, "Sites").map(|site| (format!("site {}", site.value("SiteId")), site));
+    let clusters = entries(topology, "Clusters")
+        .map(|cluster| (format!("pool {}", cluster.value("Fqdn")), cluster));
     let instances = entries(topology, "SqlInstances").filter_map(|sql| {
-        Some((format!("SQL instance {}", sql_instance_id(sql.child("SqlInstanceId")?)), sql))
+        Some((
+            format!(
+                "SQL instance {}",
+                sql_instance_id(sql.child("SqlInstanceId")?)
+            ),
+            sql,
+        ))
     });
-    let services = entries(topology, "Services")
-        .filter_map(|service| Some((format!("service {}", service_id(service.child("ServiceId")?)), service)));
-    let domains = topology.child("InternalDomains").map(|domains| ("internal domains".to_owned(), domains));
+    let services = entries(topology, "Services").filter_map(|service| {
+        Some((
+            format!("service {}", service_id(service.child("ServiceId")?)),
+            service,
+        ))
+    });
+    let domains = topology
+        .child("InternalDomains")
+        .map(|domains| ("internal domains".to_owned(), domains));
     sites
         .chain(clusters)
         .chain(instances)
@@ -138,7 +179,10 @@ mod tests {
     #[test]
     fn every_dangling_reference_is_listed() {
         let broken = SMALL
-            .replace("<InstalledOn><ClusterId SiteId=\"1\" Number=\"1\"", "<InstalledOn><ClusterId SiteId=\"1\" Number=\"9\"")
+            .replace(
+                "<InstalledOn><ClusterId SiteId=\"1\" Number=\"1\"",
+                "<InstalledOn><ClusterId SiteId=\"1\" Number=\"9\"",
+            )
             .replace("CentralSite SiteId=\"1\"", "CentralSite SiteId=\"2\"");
         let faults = dangling(&parse(&broken).unwrap());
         assert_eq!(faults.len(), 2, "{faults:?}");

@@ -27,13 +27,19 @@ pub fn decode(bytes: &[u8]) -> Result<String, Fault> {
 }
 
 fn refuse(what: &str) -> Fault {
-    ErrorReport::new(ErrorId::XmlInvalid, format!("The topology document cannot be read: {what}."))
-        .on("Document", "Topology")
+    ErrorReport::new(
+        ErrorId::XmlInvalid,
+        format!("The topology document cannot be read: {what}."),
+    )
+    .on("Document", "Topology")
 }
 
 fn utf8(bytes: &[u8]) -> Result<String, Fault> {
     String::from_utf8(bytes.to_vec()).map_err(|error| {
-        refuse(&format!("it is not UTF-8 at byte {}", error.utf8_error().valid_up_to()))
+        refuse(&format!(
+            "it is not UTF-8 at byte {}",
+            error.utf8_error().valid_up_to()
+        ))
     })
 }
 
@@ -50,8 +56,12 @@ fn utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Result<String, Fault> {
 /// Latin-1, only for documents that declare no other encoding and hold no control characters.
 fn ansi(bytes: &[u8]) -> Option<String> {
     let declared = bytes.get(..100.min(bytes.len())).unwrap_or_default();
-    let declares_utf8 = String::from_utf8_lossy(declared).to_ascii_lowercase().contains("utf-8");
-    let text = bytes.iter().all(|&b| b >= 0xa0 || matches!(b, b'\t' | b'\n' | b'\r' | 0x20..=0x7e));
+    let declares_utf8 = String::from_utf8_lossy(declared)
+        .to_ascii_lowercase()
+        .contains("utf-8");
+    let text = bytes
+        .iter()
+        .all(|&b| b >= 0xa0 || matches!(b, b'\t' | b'\n' | b'\r' | 0x20..=0x7e));
     (text && !declares_utf8).then(|| bytes.iter().map(|&b| char::from(b)).collect())
 }
 
@@ -69,14 +79,26 @@ mod tests {
         bom.extend(text.as_bytes());
         let mut little = vec![0xff, 0xfe];
         little.extend(utf16);
-        for bytes in [text.as_bytes().to_vec(), bom, little, big, b"<Topology City=\"Z\xfcrich\"/>".to_vec()] {
+        for bytes in [
+            text.as_bytes().to_vec(),
+            bom,
+            little,
+            big,
+            b"<Topology City=\"Z\xfcrich\"/>".to_vec(),
+        ] {
             assert_eq!(decode(&bytes).unwrap(), "<Topology City=\"Zürich\"/>");
         }
     }
 
     #[test]
     fn what_is_no_text_is_refused() {
-        for bytes in [&b""[..], b"PK\x03\x04rest", b"\xff\xfe\x41", b"\x00\x01\x02\xff", b"\xff\xfe\x00\xd8"] {
+        for bytes in [
+            &b""[..],
+            b"PK\x03\x04rest",
+            b"\xff\xfe\x41",
+            b"\x00\x01\x02\xff",
+            b"\xff\xfe\x00\xd8",
+        ] {
             assert!(decode(bytes).is_err(), "{bytes:?}");
         }
     }

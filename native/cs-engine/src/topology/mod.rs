@@ -5,7 +5,7 @@ mod input;
 mod objects;
 mod stored;
 
-pub use check::{Differences, differences, dangling};
+pub use check::{dangling, differences};
 pub use input::decode;
 pub use objects::{TOPOLOGY_TYPE, object};
 pub use stored::stored;
@@ -19,8 +19,11 @@ use crate::xml::{self, Element};
 /// Reads a topology document in its published form.
 pub fn parse(text: &str) -> Result<Element, Fault> {
     let root = xml::parse(text).map_err(|fault| {
-        ErrorReport::new(ErrorId::XmlInvalid, format!("The topology document is not well formed: {fault}."))
-            .on("Document", "Topology")
+        ErrorReport::new(
+            ErrorId::XmlInvalid,
+            format!("The topology document is not well formed: {fault}."),
+        )
+        .on("Document", "Topology")
     })?;
     let expected = DocumentKey::topology();
     if root.name == "TopologyBuilder" {
@@ -52,16 +55,27 @@ fn cluster_id(element: &Element) -> String {
 
 /// `<site>-<role>-<instance>` of a ServiceId element.
 fn service_id(element: &Element) -> String {
-    format!("{}-{}-{}", element.value("SiteId"), element.value("RoleName"), element.value("Instance"))
+    format!(
+        "{}-{}-{}",
+        element.value("SiteId"),
+        element.value("RoleName"),
+        element.value("Instance")
+    )
 }
 
 /// `<site>:<number>/<name>` of a SqlInstanceId element.
 fn sql_instance_id(element: &Element) -> String {
-    let cluster = element.child("ClusterId").map(cluster_id).unwrap_or_default();
+    let cluster = element
+        .child("ClusterId")
+        .map(cluster_id)
+        .unwrap_or_default();
     format!("{cluster}/{}", element.value("Name"))
 }
 
 /// The children of the list of a name: `Sites`, `Clusters`, ...
 fn entries<'a>(topology: &'a Element, list: &str) -> impl Iterator<Item = &'a Element> {
-    topology.child(list).into_iter().flat_map(|list| list.children.iter())
+    topology
+        .child(list)
+        .into_iter()
+        .flat_map(|list| list.children.iter())
 }

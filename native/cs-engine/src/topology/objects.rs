@@ -12,7 +12,10 @@ pub const TOPOLOGY_TYPE: &str = "Microsoft.Rtc.Management.Deploy.Internal.Defaul
 pub fn object(topology: &Element) -> Value {
     let clusters: Vec<&Element> = entries(topology, "Clusters").collect();
     let services: Vec<&Element> = entries(topology, "Services").collect();
-    let default_domain = topology.child("InternalDomains").map(|d| d.value("DefaultDomain")).unwrap_or_default();
+    let default_domain = topology
+        .child("InternalDomains")
+        .map(|d| d.value("DefaultDomain"))
+        .unwrap_or_default();
     let domains: Vec<Value> = entries(topology, "InternalDomains")
         .filter(|domain| domain.name == "InternalDomain")
         .map(|domain| {
@@ -24,7 +27,10 @@ pub fn object(topology: &Element) -> Value {
             })
         })
         .collect();
-    let machines: Vec<Value> = clusters.iter().flat_map(|cluster| machines_of(cluster)).collect();
+    let machines: Vec<Value> = clusters
+        .iter()
+        .flat_map(|cluster| machines_of(cluster))
+        .collect();
     json!({
         "InternalDomains": domains,
         "Sites": entries(topology, "Sites").map(|site| site_object(site, &clusters)).collect::<Vec<_>>(),
@@ -41,7 +47,10 @@ fn flag(element: &Element, name: &str) -> bool {
 }
 
 fn number(element: &Element, name: &str) -> Value {
-    element.value(name).parse::<i32>().map_or(Value::Null, Value::from)
+    element
+        .value(name)
+        .parse::<i32>()
+        .map_or(Value::Null, Value::from)
 }
 
 /// An attribute, or the text that a child of the same name carries in its own attributes.
@@ -55,7 +64,11 @@ fn site_object(site: &Element, clusters: &[&Element]) -> Value {
     let place = |name: &str| location.map_or(Value::Null, |location| text(location, name));
     let inside: Vec<&str> = clusters
         .iter()
-        .filter(|cluster| cluster.child("ClusterId").is_some_and(|c| c.value("SiteId") == id))
+        .filter(|cluster| {
+            cluster
+                .child("ClusterId")
+                .is_some_and(|c| c.value("SiteId") == id)
+        })
         .map(|cluster| cluster.value("Fqdn"))
         .collect();
     json!({
@@ -72,10 +85,23 @@ fn site_object(site: &Element, clusters: &[&Element]) -> Value {
 }
 
 fn cluster_object(cluster: &Element, services: &[&Element]) -> Value {
-    let id = cluster.child("ClusterId").map(cluster_id).unwrap_or_default();
-    let here: Vec<&&Element> = services.iter().filter(|service| installed_cluster(service).as_deref() == Some(&id)).collect();
-    let machines: Vec<&str> = cluster.children_named("Machine").map(|machine| machine_fqdn(cluster, machine)).collect();
-    let role = |service: &Element| service.child("ServiceId").map(|id| id.value("RoleName").to_owned());
+    let id = cluster
+        .child("ClusterId")
+        .map(cluster_id)
+        .unwrap_or_default();
+    let here: Vec<&&Element> = services
+        .iter()
+        .filter(|service| installed_cluster(service).as_deref() == Some(&id))
+        .collect();
+    let machines: Vec<&str> = cluster
+        .children_named("Machine")
+        .map(|machine| machine_fqdn(cluster, machine))
+        .collect();
+    let role = |service: &Element| {
+        service
+            .child("ServiceId")
+            .map(|id| id.value("RoleName").to_owned())
+    };
     let alone = machines.len() == 1 && machines.first() == Some(&cluster.value("Fqdn"));
     json!({
         "ClusterId": id,
@@ -92,11 +118,16 @@ fn cluster_object(cluster: &Element, services: &[&Element]) -> Value {
 
 /// A machine of a one-machine cluster may lack its own name.
 fn machine_fqdn<'a>(cluster: &'a Element, machine: &'a Element) -> &'a str {
-    machine.attribute("Fqdn").unwrap_or_else(|| cluster.value("Fqdn"))
+    machine
+        .attribute("Fqdn")
+        .unwrap_or_else(|| cluster.value("Fqdn"))
 }
 
 fn machines_of(cluster: &Element) -> Vec<Value> {
-    let id = cluster.child("ClusterId").map(cluster_id).unwrap_or_default();
+    let id = cluster
+        .child("ClusterId")
+        .map(cluster_id)
+        .unwrap_or_default();
     cluster
         .children_named("Machine")
         .map(|machine| {
@@ -138,19 +169,34 @@ fn pool_fqdn<'a>(topology: &'a Element, cluster: &str) -> Option<&'a str> {
 fn service_object(service: &Element, topology: &Element) -> Value {
     let id = service.child("ServiceId");
     let cluster = installed_cluster(service);
-    let fqdn = cluster.as_deref().and_then(|cluster| pool_fqdn(topology, cluster));
+    let fqdn = cluster
+        .as_deref()
+        .and_then(|cluster| pool_fqdn(topology, cluster));
     let installed = service
         .child("InstalledOn")
         .and_then(|on| on.children.first())
-        .map(|place| if place.name == "SqlInstanceId" { sql_instance_id(place) } else { cluster_id(place) });
+        .map(|place| {
+            if place.name == "SqlInstanceId" {
+                sql_instance_id(place)
+            } else {
+                cluster_id(place)
+            }
+        });
     let dependent: Vec<String> = service
         .child("DependsOn")
         .into_iter()
         .flat_map(|list| list.children_named("Dependency"))
         .filter_map(|dependency| dependency.child("ServiceId").map(service_id))
         .collect();
-    let share = service.child("FileStoreService").map(|share| share.value("ShareName"));
-    let host = |settings: &str| service.find(settings).and_then(|s| s.attribute("Host")).map(str::to_owned);
+    let share = service
+        .child("FileStoreService")
+        .map(|share| share.value("ShareName"));
+    let host = |settings: &str| {
+        service
+            .find(settings)
+            .and_then(|s| s.attribute("Host"))
+            .map(str::to_owned)
+    };
     json!({
         "ServiceId": id.map(service_id),
         "RoleId": id.map(|id| format!("{}-{}", id.value("RoleName"), id.value("Instance"))),

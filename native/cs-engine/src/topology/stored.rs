@@ -33,13 +33,22 @@ pub fn stored(snapshot: &dyn Snapshot) -> Result<Option<Stored>, Fault> {
         return Ok(None);
     };
     let mut bytes = Vec::new();
-    snapshot.content(&first.hash, &mut bytes).map_err(|error| from_store(&error))?;
+    snapshot
+        .content(&first.hash, &mut bytes)
+        .map_err(|error| from_store(&error))?;
     let item = String::from_utf8(bytes).map_err(|_| damaged("it is not UTF-8"))?;
-    Ok(Some(Stored { key: first.key, signature: first.signature, item }))
+    Ok(Some(Stored {
+        key: first.key,
+        signature: first.signature,
+        item,
+    }))
 }
 
 fn damaged(what: &str) -> Fault {
-    ErrorReport::new(ErrorId::StoreDamaged, format!("The stored topology cannot be read: {what}."))
-        .on("Document", "Topology")
-        .hint("Import or publish a sound topology.")
+    ErrorReport::new(
+        ErrorId::StoreDamaged,
+        format!("The stored topology cannot be read: {what}."),
+    )
+    .on("Document", "Topology")
+    .hint("Import or publish a sound topology.")
 }

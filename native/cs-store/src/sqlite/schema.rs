@@ -1,0 +1,129 @@
+//! The tables, and how a file becomes a store.
+
+use std::fs::OpenOptions;
+use std::path::Path;
+
+use cs_model::StoreKind;
+use rusqlite::{Connection, OpenFlags, OptionalExtension};
+
+use crate::StoreError;
+
+/// Says that a file is a store of this product ("CsVt").
+const APPLICATION: i64 = 0x4373_5674;
+
+/// The newest format known here.
+pub const FORMAT: u32 = 1;
+
+/// A row of `document` with `last` NULL belongs to the newest version; every version is the rows with
+/// `first <= version` that were not closed before it. An item's `position` is where its lead begins in the document's bytes.
+const TABLES: &str = "
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE commit_log (version INTEGER PRIMARY KEY, time TEXT NOT NULL, principal TEXT NOT NULL, cmdlet TEXT NOT NULL, message TEXT NOT NULL);
+CREATE TABLE request (name TEXT PRIMARY KEY, principal TEXT NOT NULL, cmdlet TEXT NOT NULL, version INTEGER NOT NULL, changed INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE content (id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, length INTEGER NOT NULL, data BLOB);
+CREATE TABLE piece (content INTEGER NOT NULL, number INTEGER NOT NULL, crc INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY (content, number));
+CREATE TABLE part (id INTEGER PRIMARY KEY, position INTEGER NOT NULL, name TEXT NOT NULL, head BLOB, tail BLOB, content INTEGER, first INTEGER NOT NULL, last INTEGER);
+CREATE TABLE document (id INTEGER PRIMARY KEY, position INTEGER NOT NULL, key TEXT NOT NULL, digest BLOB NOT NULL, length INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER, head BLOB NOT NULL, tail BLOB NOT NULL);
+CREATE UNIQUE INDEX document_key ON document (key) WHERE last IS NULL;
+CREATE INDEX document_order ON document (position) WHERE last IS NULL;
+CREATE TABLE item (document INTEGER NOT NULL, position INTEGER NOT NULL, key TEXT NOT NULL, signature BLOB, content INTEGER NOT NULL, lead BLOB NOT NULL, PRIMARY KEY (document, position)) WITHOUT ROWID;
+CREATE UNIQUE INDEX item_key ON item (document, key);
+CREATE TABLE run_cache (id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, length INTEGER NOT NULL, packed INTEGER NOT NULL, crc INTEGER NOT NULL, packed_crc INTEGER NOT NULL, data BLOB NOT NULL);
+";
+
+/// Opens the connection that writes, and makes the tables in a new file. True when the file was new.
+pub fn open_writer(path: &Path, kind: StoreKind) -> Result<(Connection, bool), StoreError> {
+    create_private(path)?;
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let application: i64 = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
+    let tables: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))?;
+    let new = application == 0 && tables == 0;
+    if new {
+        connection.execute_batch("PRAGMA page_size = 8192; PRAGMA auto_vacuum = INCREMENTAL;")?;
+    } else if application != APPLICATION {
+        return Err(StoreError::Damaged(
+            "the file is a database of another program".to_owned(),
+        ));
+    }
+    if !new {
+        check(&connection, kind)?;
+    }
+    connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864; PRAGMA temp_store = FILE;")?;
+    if new {
+        let kind = kind_text(kind);
+        connection.execute_batch(&format!(
+            "BEGIN IMMEDIATE; {TABLES} INSERT INTO meta VALUES ('kind', '{kind}'); PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT}; COMMIT;"
+        ))?;
+    }
+    connection.execute_batch("CREATE TEMP TABLE seen (document INTEGER PRIMARY KEY); CREATE TEMP TABLE fresh (position INTEGER PRIMARY KEY, key TEXT NOT NULL, signature BLOB, content INTEGER NOT NULL, lead BLOB NOT NULL);")?;
+    Ok((connection, new))
+}
+
+/// Opens a connection that reads.
+pub fn open_reader(path: &Path) -> Result<Connection, StoreError> {
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    connection.execute_batch("PRAGMA query_only = ON;")?;
+    Ok(connection)
+}
+
+fn open(path: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
+    // Without a mutex of its own: every connection is used by one thread at a time.
+    let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_EXRESCODE;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    connection.set_prepared_statement_cache_capacity(64);
+    connection.execute_batch("PRAGMA cache_size = -2048; PRAGMA mmap_size = 0; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;")?;
+    Ok(connection)
+}
+
+/// Nobody but the owner may read a store, whatever the mask of the process.
+fn create_private(path: &Path) -> Result<(), StoreError> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    match options.open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            if path.is_file() {
+                Ok(())
+            } else {
+                Err(StoreError::Failed(format!(
+                    "{} is not a file",
+                    path.display()
+                )))
+            }
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn check(connection: &Connection, kind: StoreKind) -> Result<(), StoreError> {
+    let found: u32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if found > FORMAT {
+        return Err(StoreError::TooNew {
+            found,
+            known: FORMAT,
+        });
+    }
+    let stored: Option<String> = connection
+        .query_row("SELECT value FROM meta WHERE name = 'kind'", [], |row| {
+            row.get(0)
+        })
+        .optional()?;
+    if stored.as_deref() != Some(kind_text(kind)) {
+        return Err(StoreError::Damaged(format!(
+            "the file is not the {}",
+            kind.display_name()
+        )));
+    }
+    Ok(())
+}
+
+fn kind_text(kind: StoreKind) -> &'static str {
+    match kind {
+        StoreKind::Central => "central",
+        StoreKind::Local => "local",
+    }
+}
