@@ -1,0 +1,503 @@
+//! What every store promises, on every store.
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests stop at the first surprise"
+)]
+
+mod support;
+
+use cs_archive::PackageEvent;
+use cs_model::{DocumentId, DocumentKey, ItemKey, StoreKind, Uuid, Version};
+use cs_rbac::Rights;
+use cs_store::{CommitInfo, NewItem, Store, StoreError};
+use support::{
+    both, commit, doc, docs, document, expected_set, export, grant, grant_for, import, import_as,
+    package, part, set_of,
+};
+
+/// Runs a scenario on each store.
+fn on_both(names: &[&str], scenario: impl Fn(&dyn Store)) {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, store) in both(folder.path(), &docs(names)) {
+        println!("on the {name} store");
+        scenario(store.as_ref());
+    }
+}
+
+#[test]
+fn a_fresh_store_is_usable_at_once() {
+    on_both(&["a", "b"], |store| {
+        assert_eq!(store.version(), Version(1));
+        assert_eq!(set_of(&export(store)), expected_set(&docs(&["a", "b"])));
+        let history = store.history(&grant(Rights::Read), 10).unwrap();
+        assert_eq!(
+            (history.len(), history[0].principal.as_str()),
+            (1, "csvault")
+        );
+    });
+}
+
+#[test]
+fn an_import_is_one_new_version() {
+    on_both(&["a", "b", "c"], |store| {
+        let mut new = docs(&["a", "new", "c"]);
+        new[2].items[0].1 = "<V>changed</V>".to_owned();
+        let (outcome, changes) = import(store, package(&new)).unwrap();
+        assert_eq!(changes, ["+new", "~c[Global]", "-b"]);
+        assert_eq!((outcome.version, outcome.changed), (Version(2), true));
+        assert_eq!((outcome.added, outcome.altered, outcome.removed), (1, 1, 1));
+        assert_eq!(set_of(&export(store)), expected_set(&new));
+        let history = store.history(&grant(Rights::Read), 10).unwrap();
+        assert_eq!(
+            (history[0].version, history[0].principal.as_str()),
+            (Version(2), "tester (uid 1)")
+        );
+        assert_eq!(
+            (history[0].cmdlet.as_str(), history[0].message.as_str()),
+            ("Import-CsConfiguration", "import")
+        );
+    });
+}
+
+#[test]
+fn the_same_again_changes_nothing() {
+    on_both(&["a", "b"], |store| {
+        let (outcome, changes) = import(store, package(&docs(&["a", "b"]))).unwrap();
+        assert_eq!(
+            (outcome.version, outcome.changed, changes.len()),
+            (Version(1), false, 0)
+        );
+        assert_eq!(store.version(), Version(1));
+    });
+}
+
+#[test]
+fn items_are_told_one_by_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let old = doc(
+        "p",
+        &[("Tag:1", "<a/>"), ("Tag:2", "<b/>"), ("Tag:3", "<c/>")],
+    );
+    let new = doc(
+        "p",
+        &[
+            ("Tag:1", "<a/>"),
+            ("Tag:3", "<changed/>"),
+            ("Tag:4", "<d/>"),
+        ],
+    );
+    for (_, store) in both(folder.path(), &[old]) {
+        let (_, changes) = import(store.as_ref(), package(std::slice::from_ref(&new))).unwrap();
+        assert_eq!(changes, ["~p[Tag:3]", "+p[Tag:4]", "-p[Tag:2]"]);
+        assert_eq!(
+            set_of(&export(store.as_ref())),
+            expected_set(std::slice::from_ref(&new))
+        );
+    }
+}
+
+#[test]
+fn order_belongs_to_the_version() {
+    on_both(&["a", "b", "c", "d"], |store| {
+        for names in [
+            ["d", "c", "b", "a"],
+            ["a", "b", "c", "d"],
+            ["b", "a", "d", "c"],
+        ] {
+            let (outcome, _) = import(store, package(&docs(&names))).unwrap();
+            assert!(outcome.changed);
+            assert_eq!(set_of(&export(store)), expected_set(&docs(&names)));
+        }
+        // The same place again and again: the room between two documents must not run out.
+        for number in 0..30 {
+            let (name, before) = (format!("n{number}"), set_of(&export(store)));
+            let mut names: Vec<&str> = before
+                .split("Name=\"")
+                .skip(1)
+                .map(|rest| rest.split('"').next().unwrap())
+                .collect();
+            names.insert(1, &name);
+            import(store, package(&docs(&names))).unwrap();
+            assert_eq!(set_of(&export(store)), expected_set(&docs(&names)));
+        }
+    });
+}
+
+#[test]
+fn other_parts_are_carried_and_compared() {
+    on_both(&["a"], |store| {
+        let mut events = package(&docs(&["a"]));
+        events.extend(part("unknown/part.bin", "any bytes"));
+        let (_, changes) = import(store, events.clone()).unwrap();
+        assert_eq!(changes, ["+unknown/part.bin"]);
+        assert!(!import(store, events).unwrap().0.changed);
+        let (_, changes) = import(store, package(&docs(&["a"]))).unwrap();
+        assert_eq!(changes, ["-unknown/part.bin"]);
+        let (_, changes) = import(
+            store,
+            [
+                part("Header.xml", "<Other/>"),
+                package(&docs(&["a"]))[3..].to_vec(),
+            ]
+            .concat(),
+        )
+        .unwrap();
+        assert_eq!(changes, ["~Header.xml"]);
+    });
+}
+
+#[test]
+fn a_dry_run_keeps_nothing() {
+    on_both(&["a"], |store| {
+        let before = export(store);
+        let long = "x".repeat(700_000);
+        let new = [
+            doc("a", &[("Global", "<V>b</V>")]),
+            doc("n", &[("Global", &long)]),
+        ];
+        let (outcome, changes) = import_as(store, package(&new), None).unwrap();
+        assert_eq!((outcome.version, outcome.changed), (Version(1), true));
+        assert_eq!(changes, ["~a[Global]", "+n"]);
+        assert_eq!(export(store), before);
+        assert!(import(store, package(&new)).unwrap().0.changed);
+        assert_eq!(set_of(&export(store)), expected_set(&new));
+    });
+}
+
+#[test]
+fn giving_up_leaves_the_store_as_it_was() {
+    on_both(&["a"], |store| {
+        let before = export(store);
+        let events = package(&docs(&["x", "y", "z"]));
+        for end in 0..events.len() {
+            let mut left = events[..end].to_vec().into_iter();
+            let outcome = store.import(
+                &grant(Rights::Write),
+                Some(&commit("half")),
+                &mut || left.next().map(Some).ok_or(()),
+                &mut |_| Ok(()),
+            );
+            assert!(
+                matches!(outcome, Err(StoreError::Stopped)),
+                "after {end} events"
+            );
+        }
+        let mut all = events.into_iter();
+        let outcome = store.import(
+            &grant(Rights::Write),
+            Some(&commit("refused")),
+            &mut || Ok(all.next()),
+            &mut |_| Err(()),
+        );
+        assert!(matches!(outcome, Err(StoreError::Stopped)));
+        assert_eq!((store.version(), export(store)), (Version(1), before));
+    });
+}
+
+#[test]
+fn twice_is_refused() {
+    on_both(&["a", "b"], |store| {
+        for names in [["b", "b"], ["a", "a"], ["n", "n"]] {
+            let error = import(store, package(&docs(&names))).unwrap_err();
+            assert!(
+                matches!(error, StoreError::DuplicateDocument { ref id } if id.text() == names[0]),
+                "{error}"
+            );
+        }
+        let error = import(
+            store,
+            package(&[doc("p", &[("Tag:1", "<a/>"), ("Tag:1", "<b/>")])]),
+        )
+        .unwrap_err();
+        assert!(
+            matches!(error, StoreError::DuplicateItem { ref key, .. } if key == "Tag:1"),
+            "{error}"
+        );
+        assert_eq!(store.version(), Version(1));
+    });
+}
+
+#[test]
+fn events_in_a_wrong_order_are_refused() {
+    on_both(&["a"], |store| {
+        let good = package(&docs(&["x"]));
+        let cases: Vec<Vec<PackageEvent>> = vec![
+            vec![PackageEvent::PartEnd],
+            vec![PackageEvent::Text(b"text".to_vec())],
+            document(&doc("x", &[])),
+            good[..good.len() - 1].to_vec(),
+            [good[..6].to_vec(), vec![PackageEvent::PartEnd]].concat(),
+            [
+                good[..6].to_vec(),
+                vec![PackageEvent::DocumentEnd { tail: vec![] }],
+            ]
+            .concat(),
+        ];
+        for (number, events) in cases.into_iter().enumerate() {
+            let error = import(store, events).unwrap_err();
+            assert!(
+                matches!(error, StoreError::Malformed(_)),
+                "{number}: {error}"
+            );
+        }
+        assert_eq!(store.version(), Version(1));
+    });
+}
+
+#[test]
+fn rights_are_asked_for() {
+    on_both(&["a"], |store| {
+        let refused = |outcome: Result<(), StoreError>| {
+            assert!(matches!(outcome, Err(StoreError::NotGranted { .. })))
+        };
+        let none = &mut || Ok(None);
+        for rights in [Rights::Read, Rights::Export] {
+            refused(
+                store
+                    .import(&grant(rights), None, none, &mut |_| Ok(()))
+                    .map(drop),
+            );
+            let (id, key) = (DocumentId::parse("a"), ItemKey::global());
+            let item = NewItem {
+                document: &id,
+                key: &key,
+                signature: Uuid::nil(),
+                expected: None,
+                content: b"x",
+            };
+            refused(store.put_item(&grant(rights), None, &item).map(drop));
+        }
+        let local = grant_for(Rights::WriteRoles, StoreKind::Local);
+        refused(store.snapshot(&local).map(drop));
+        refused(store.history(&local, 1).map(drop));
+        refused(store.request(&local, "key").map(drop));
+        refused(store.import(&local, None, none, &mut |_| Ok(())).map(drop));
+        let snapshot = store.snapshot(&grant(Rights::Read)).unwrap();
+        refused(snapshot.export(&mut |_| Ok(()), &mut Vec::new()));
+    });
+}
+
+#[test]
+fn a_retry_is_remembered() {
+    on_both(&["a"], |store| {
+        let keyed = CommitInfo {
+            idempotency_key: Some("key-0001".to_owned()),
+            ..commit("keyed")
+        };
+        import_as(store, package(&docs(&["b"])), Some(&keyed)).unwrap();
+        let found = store
+            .request(&grant(Rights::Read), "key-0001")
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            (found.version, found.changed, found.cmdlet.as_str()),
+            (Version(2), true, "Import-CsConfiguration")
+        );
+        let again = CommitInfo {
+            idempotency_key: Some("key-0002".to_owned()),
+            ..commit("keyed")
+        };
+        import_as(store, package(&docs(&["b"])), Some(&again)).unwrap();
+        let found = store
+            .request(&grant(Rights::Read), "key-0002")
+            .unwrap()
+            .unwrap();
+        assert_eq!((found.version, found.changed), (Version(2), false));
+        assert_eq!(
+            store.request(&grant(Rights::Read), "key-0003").unwrap(),
+            None
+        );
+    });
+}
+
+#[test]
+fn a_snapshot_stays_as_it_was() {
+    on_both(&["a"], |store| {
+        let snapshot = store.snapshot(&grant(Rights::Export)).unwrap();
+        import(store, package(&docs(&["b"]))).unwrap();
+        let mut out = Vec::new();
+        snapshot.export(&mut |_| Ok(()), &mut out).unwrap();
+        assert_eq!(
+            (snapshot.version(), set_of(&out)),
+            (Version(1), expected_set(&docs(&["a"])))
+        );
+        assert!(
+            snapshot
+                .document(&DocumentId::parse("b"))
+                .unwrap()
+                .is_none()
+        );
+        assert_eq!(set_of(&export(store)), expected_set(&docs(&["b"])));
+    });
+}
+
+#[test]
+fn documents_and_their_content_are_read() {
+    on_both(&["a", "b"], |store| {
+        let snapshot = store.snapshot(&grant(Rights::Read)).unwrap();
+        let mut names = Vec::new();
+        snapshot
+            .documents(&mut |info| {
+                names.push(info.id.text());
+                names.len() < 5
+            })
+            .unwrap();
+        assert_eq!(names, ["a", "b"]);
+        let mut first = 0;
+        snapshot
+            .documents(&mut |_| {
+                first += 1;
+                false
+            })
+            .unwrap();
+        assert_eq!(first, 1);
+        let found = snapshot.document(&DocumentId::parse("b")).unwrap().unwrap();
+        let mut text = Vec::new();
+        snapshot.content(&found.items[0].hash, &mut text).unwrap();
+        assert_eq!(
+            (text.as_slice(), found.items[0].length),
+            (b"<V>b</V>".as_slice(), 8)
+        );
+    });
+}
+
+#[test]
+fn one_item_is_put() {
+    on_both(&["a", "b"], |store| {
+        let put = |name: &str, expected: Option<u128>, content: &str, kept: bool| {
+            let (id, key) = (DocumentId::parse(name), ItemKey::global());
+            let item = NewItem {
+                document: &id,
+                key: &key,
+                signature: Uuid::from_u128(77),
+                expected: expected.map(Uuid::from_u128),
+                content: content.as_bytes(),
+            };
+            store.put_item(
+                &grant(Rights::Write),
+                kept.then(|| commit("put")).as_ref(),
+                &item,
+            )
+        };
+        assert!(matches!(
+            put("a", Some(1), "<x/>", true),
+            Err(StoreError::Stale { .. })
+        ));
+        assert!(matches!(
+            put("none", Some(1), "<x/>", true),
+            Err(StoreError::Stale { .. })
+        ));
+        assert!(!put("a", None, "<V>a</V>", true).unwrap().changed);
+        let plan = put("a", Some(8), "<x/>", false).unwrap();
+        assert_eq!(
+            (plan.changed, plan.version, store.version()),
+            (true, Version(1), Version(1))
+        );
+        let outcome = put("a", Some(8), "<x/>", true).unwrap();
+        assert_eq!((outcome.version, outcome.altered), (Version(2), 1));
+        let expected = [
+            doc("a", &[("Global", "<x/>")]),
+            doc("b", &[("Global", "<V>b</V>")]),
+        ];
+        assert_eq!(set_of(&export(store)), expected_set(&expected));
+        assert!(put("a", Some(77), "<y/>", true).unwrap().changed);
+    });
+}
+
+#[test]
+fn a_new_document_gets_a_frame_that_reads_back() {
+    on_both(&["a"], |store| {
+        let id = DocumentId::Keyed(DocumentKey::topology());
+        let content = "<Item><Key /><Value Signature=\"00000000-0000-0000-0000-00000000004d\"><T/></Value></Item>";
+        let item = NewItem {
+            document: &id,
+            key: &ItemKey::global(),
+            signature: Uuid::from_u128(77),
+            expected: None,
+            content: content.as_bytes(),
+        };
+        let outcome = store
+            .put_item(&grant(Rights::Write), Some(&commit("put")), &item)
+            .unwrap();
+        assert_eq!((outcome.version, outcome.added), (Version(2), 1));
+        let mut found = Vec::new();
+        cs_archive::read(
+            &mut std::io::Cursor::new(export(store)),
+            &cs_archive::ReadLimits::default(),
+            &|| false,
+            &mut |event| {
+                match event {
+                    PackageEvent::DocumentStart { id, .. } => found.push(id.text()),
+                    PackageEvent::ItemEnd { key, signature, .. } => {
+                        found.push(format!("{key} {signature:?}"))
+                    }
+                    _ => {}
+                }
+                Ok(())
+            },
+        )
+        .unwrap();
+        assert_eq!(
+            found[2..],
+            [id.text(), format!("Global {:?}", Some(Uuid::from_u128(77)))]
+        );
+    });
+}
+
+#[test]
+fn long_items_and_many_items() {
+    let folder = tempfile::tempdir().unwrap();
+    let long: String = (0..400_000).map(|n| format!("<v{}/>", n % 97)).collect();
+    let many: Vec<(String, String)> = (0..3000)
+        .map(|n| (format!("Tag:{n}"), format!("<v n=\"{n}\"/>")))
+        .collect();
+    let all = vec![
+        doc("long", &[("Global", &long), ("Tag:2", "<short/>")]),
+        support::Doc {
+            name: "many".to_owned(),
+            items: many,
+        },
+    ];
+    let mut exports = Vec::new();
+    for (name, store) in both(folder.path(), &docs(&["a"])) {
+        assert!(import(store.as_ref(), package(&all)).unwrap().0.changed);
+        assert!(
+            !import(store.as_ref(), package(&all)).unwrap().0.changed,
+            "{name}"
+        );
+        let package = export(store.as_ref());
+        assert!(set_of(&package) == expected_set(&all), "{name}");
+        exports.push(package);
+    }
+    assert!(exports[0] == exports[1], "both stores write the same bytes");
+}
+
+#[test]
+fn packages_are_the_same_bytes_however_they_were_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let many: Vec<support::Doc> = (0..400)
+        .map(|n| {
+            doc(
+                &format!("d{n}"),
+                &[("Global", &format!("<V>{}</V>", "text ".repeat(n * 3)))],
+            )
+        })
+        .collect();
+    let mut exports = Vec::new();
+    for (_, store) in both(folder.path(), &docs(&["a"])) {
+        import(store.as_ref(), package(&many)).unwrap();
+        exports.push(export(store.as_ref()));
+        let mut steps = 0;
+        while store.prepare_exports(100_000).unwrap() > 0 {
+            steps += 1;
+        }
+        println!("prepared in {steps} steps");
+        exports.push(export(store.as_ref()));
+        // Away and back again: some runs are there from before.
+        import(store.as_ref(), package(&many[..200])).unwrap();
+        while store.prepare_exports(u64::MAX).unwrap() > 0 {}
+        import(store.as_ref(), package(&many)).unwrap();
+        exports.push(export(store.as_ref()));
+    }
+    assert!(exports.windows(2).all(|pair| pair[0] == pair[1]));
+}
