@@ -313,7 +313,9 @@ fn object(role: &Role) -> Value {
         "ScriptModules": role.script_modules,
         "ConfigScopes": role.config_scopes.iter().map(ConfigScope::to_string).collect::<Vec<_>>(),
         "UserScopes": role.user_scopes.iter().map(UserScope::to_string).collect::<Vec<_>>(),
+        "ScriptCmdlets": [],
         "TemplateName": role.template,
+        "TenantWellKnownGroup": null,
     })
 }
 

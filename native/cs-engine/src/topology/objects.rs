@@ -34,7 +34,7 @@ pub fn object(topology: &Element) -> Value {
     json!({
         "InternalDomains": domains,
         "Sites": entries(topology, "Sites").map(|site| site_object(site, &clusters)).collect::<Vec<_>>(),
-        "Clusters": clusters.iter().map(|cluster| cluster_object(cluster, &services)).collect::<Vec<_>>(),
+        "Clusters": clusters.iter().map(|cluster| cluster_object(cluster, &services, topology)).collect::<Vec<_>>(),
         "Machines": machines,
         "Services": services.iter().map(|service| service_object(service, topology)).collect::<Vec<_>>(),
         "SqlInstances": entries(topology, "SqlInstances").map(|sql| sql_object(sql, topology)).collect::<Vec<_>>(),
@@ -84,7 +84,7 @@ fn site_object(site: &Element, clusters: &[&Element]) -> Value {
     })
 }
 
-fn cluster_object(cluster: &Element, services: &[&Element]) -> Value {
+fn cluster_object(cluster: &Element, services: &[&Element], topology: &Element) -> Value {
     let id = cluster
         .child("ClusterId")
         .map(cluster_id)
@@ -111,8 +111,8 @@ fn cluster_object(cluster: &Element, services: &[&Element]) -> Value {
         "RequiresReplication": flag(cluster, "RequiresReplication"),
         "RequiresSetup": flag(cluster, "RequiresSetup"),
         "IsSingleMachineOnly": cluster.attribute("IsSingleMachineOnly").map_or(alone, |v| v == "true"),
-        "Machines": machines,
-        "InstalledServices": here.iter().filter_map(|s| s.child("ServiceId").map(service_id)).collect::<Vec<_>>(),
+        "Machines": machines_of(cluster),
+        "InstalledServices": here.iter().map(|service| service_object(service, topology)).collect::<Vec<_>>(),
     })
 }
 
