@@ -115,6 +115,17 @@ impl RawClient {
         }
     }
 
+    /// Reads and forgets one frame; false when the connection is closed, also in the middle of it.
+    pub fn read_or_closed(&mut self) -> bool {
+        let mut header = [0; Limits::HEADER_BYTES];
+        if self.stream.read_exact(&mut header).is_err() {
+            return false;
+        }
+        let header = FrameHeader::decode(header).unwrap();
+        let mut payload = vec![0; header.length];
+        self.stream.read_exact(&mut payload).is_ok()
+    }
+
     /// The next message; chunks on the way are kept.
     ///
     /// # Panics

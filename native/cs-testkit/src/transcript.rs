@@ -60,7 +60,7 @@ enum Action {
     Expect(Value),
     ExpectRecords(Records),
     ExpectBytes(Bytes),
-    ExpectClosed(bool),
+    ExpectClosed(True),
 }
 
 /// A frame of kind J whose text is one text so many times, between two others.
@@ -93,6 +93,23 @@ struct Input {
 
 fn yes() -> bool {
     true
+}
+
+/// `true`, because a step needs a value.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "bool")]
+struct True;
+
+impl TryFrom<bool> for True {
+    type Error = &'static str;
+
+    fn try_from(value: bool) -> Result<Self, Self::Error> {
+        if value {
+            Ok(Self)
+        } else {
+            Err("expectClosed is true")
+        }
+    }
 }
 
 /// Records of one stream, one behind the other; what follows them is left for the next step.
@@ -249,7 +266,7 @@ pub fn play(name: &str, transcript: &Transcript, home: &Home, root: &Path) {
                     kept.insert(name.clone(), bytes);
                 }
             }
-            Action::ExpectClosed(_) => {
+            Action::ExpectClosed(True) => {
                 assert!(line.early.is_empty(), "{place}: {:?}", line.early);
                 assert_eq!(line.client.read(), Frame::Closed, "{place}");
                 lines.remove(&step.on);

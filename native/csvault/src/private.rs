@@ -66,12 +66,18 @@ pub fn open(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
         let flags = nix::fcntl::OFlag::O_NOFOLLOW | nix::fcntl::OFlag::O_NONBLOCK;
         options.mode(0o600).custom_flags(flags.bits());
     }
-    let file = options.open(path)?;
-    let metadata = file.metadata()?;
     let refused = |what: &str| {
         let text = format!("{} {what}", path.display());
         io::Error::new(io::ErrorKind::PermissionDenied, text)
     };
+    let file = options.open(path).map_err(|error| {
+        if std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink()) {
+            refused("is a symbolic link")
+        } else {
+            error
+        }
+    })?;
+    let metadata = file.metadata()?;
     if !metadata.is_file() {
         return Err(refused("is not a regular file"));
     }

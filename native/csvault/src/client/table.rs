@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 
 use cs_contract::{View, output_types};
-use serde_json::Value;
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::{Map, Value};
 
 use super::run::Output;
 
@@ -38,7 +39,11 @@ impl Shown {
             if self.values.is_empty() {
                 return Ok(());
             }
-            let values: Vec<&Value> = self.values.iter().map(|(_, value)| value).collect();
+            let values: Vec<Ordered<'_>> = self
+                .values
+                .iter()
+                .map(|(name, value)| Ordered { name, value })
+                .collect();
             serde_json::to_writer_pretty(&mut *to, &values)?;
             return writeln!(to);
         }
@@ -52,6 +57,52 @@ impl Shown {
         }
         to.flush()
     }
+}
+
+/// A value of a type, with its properties in the order of the type's manifest.
+struct Ordered<'a> {
+    name: &'a str,
+    value: &'a Value,
+}
+
+impl Serialize for Ordered<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.value {
+            Value::Object(members) => {
+                let mut map = serializer.serialize_map(Some(members.len()))?;
+                for (name, of) in properties(self.name, members) {
+                    let value = members.get(name).unwrap_or(&Value::Null);
+                    map.serialize_entry(name, &Ordered { name: of, value })?;
+                }
+                map.end()
+            }
+            Value::Array(elements) => {
+                let name = self.name.strip_suffix("[]").unwrap_or(self.name);
+                serializer.collect_seq(elements.iter().map(|value| Ordered { name, value }))
+            }
+            other => other.serialize(serializer),
+        }
+    }
+}
+
+/// The members of an object with their types: those that the manifest names in its order, then the others.
+fn properties<'a>(name: &str, members: &'a Map<String, Value>) -> Vec<(&'a str, &'static str)> {
+    let manifest = output_types().iter().find(|output| output.name == name);
+    let declared = manifest
+        .map(|manifest| manifest.properties.as_slice())
+        .unwrap_or_default();
+    let mut found: Vec<(&str, &str)> = Vec::with_capacity(members.len());
+    for property in declared {
+        if let Some((member, _)) = members.get_key_value(&property.name) {
+            found.push((member, property.r#type.as_str()));
+        }
+    }
+    for member in members.keys() {
+        if !declared.iter().any(|property| property.name == *member) {
+            found.push((member, ""));
+        }
+    }
+    found
 }
 
 fn print_group(name: &str, values: &[&Value], to: &mut dyn Write) -> io::Result<()> {
