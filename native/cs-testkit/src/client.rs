@@ -242,6 +242,17 @@ impl RawClient {
         self.received.remove(&id).unwrap_or_default()
     }
 
+    /// True when the service answers, whatever it says of running calls before.
+    pub fn is_served_during_calls(&mut self) -> bool {
+        let id = self.request("ping", Value::Null);
+        loop {
+            let message = self.message();
+            if message["id"] == json!(id) {
+                return message.get("result").is_some();
+            }
+        }
+    }
+
     /// True when the service answers.
     pub fn is_served(&mut self) -> bool {
         self.ask("ping", Value::Null).get("result").is_some()

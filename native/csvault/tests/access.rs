@@ -1,0 +1,373 @@
+//! Other accounts of the machine: what they may do follows from who they are, whatever they say.
+//!
+//! Another account is another process: this test binary runs itself again under another user id and plays one client there.
+#![cfg(unix)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a panic is how a test fails"
+)]
+
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::os::unix::net::UnixListener;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use cs_testkit::{Home, Host, RawClient, skipped};
+use serde_json::{Value, json};
+
+/// An account that exists nowhere, and its group.
+const STRANGER: u32 = 4001;
+
+const CMDLETS: [&str; 6] = [
+    "Export-CsConfiguration",
+    "Get-CsAdminRole",
+    "Get-CsAdminRoleAssignment",
+    "Get-CsTopology",
+    "Import-CsConfiguration",
+    "Publish-CsTopology",
+];
+
+fn is_root(test: &str) -> bool {
+    let root = nix::unistd::geteuid().is_root();
+    if !root {
+        skipped(test, "needs root to become another user");
+    }
+    root
+}
+
+/// A home whose folder others may pass through, with a service for all accounts.
+fn system(settings: Value) -> (Home, Host) {
+    let home = Home::new(env!("CARGO_BIN_EXE_csvault"));
+    home.open_the_way();
+    home.settings(settings);
+    let host = home.start_with(&["--system"]);
+    (home, host)
+}
+
+fn error_id(answer: &Value) -> &str {
+    answer["error"]["data"]["id"].as_str().unwrap_or("none")
+}
+
+/// Asks every method and cmdlet as the account that this process is, and prints the error ids as one line of JSON.
+#[test]
+#[ignore = "run by other tests under another user id"]
+fn ask_everything() {
+    let pipe = std::env::var("CSVAULT_TEST_PIPE").unwrap();
+    let mut client = RawClient::connect(Path::new(&pipe));
+    client.hello();
+    let mut found = serde_json::Map::new();
+    for method in ["status", "ping"] {
+        found.insert(
+            method.to_owned(),
+            json!(error_id(&client.ask(method, Value::Null))),
+        );
+    }
+    for cmdlet in CMDLETS {
+        let parameters = match cmdlet {
+            "Get-CsAdminRoleAssignment" => json!({"Identity": "root"}),
+            _ => json!({}),
+        };
+        let answer = if cmdlet.starts_with("Import") || cmdlet.starts_with("Publish") {
+            client
+                .upload(
+                    cmdlet,
+                    json!({"parameters": parameters}),
+                    b"neither package nor document",
+                )
+                .0
+        } else {
+            client.invoke(cmdlet, parameters).0
+        };
+        found.insert(cmdlet.to_owned(), json!(error_id(&answer)));
+    }
+    let local = client
+        .upload(
+            "Import-CsConfiguration",
+            json!({"parameters": {"LocalStore": true}}),
+            b"no package",
+        )
+        .0;
+    found.insert("LocalStore".to_owned(), json!(error_id(&local)));
+    println!("\nFOUND {}", Value::Object(found));
+}
+
+fn versions(host: &Host) -> (Value, Value) {
+    let status = host.client().ask("status", Value::Null);
+    (
+        status["result"]["storeVersion"].clone(),
+        status["result"]["localStoreVersion"].clone(),
+    )
+}
+
+/// What `ask_everything` finds under a user and a group id.
+fn everything_as(host: &Host, uid: u32, gid: u32) -> Value {
+    let output = as_other(uid, gid)
+        .env("CSVAULT_TEST_PIPE", host.pipe())
+        .args(["--ignored", "--exact", "ask_everything", "--nocapture"])
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let line = text.lines().find_map(|line| line.strip_prefix("FOUND "));
+    serde_json::from_str(line.unwrap_or_else(|| panic!("{output:?}"))).unwrap()
+}
+
+/// This test binary under another user id, from a place that everybody can reach.
+fn as_other(uid: u32, gid: u32) -> Command {
+    let own = std::env::current_exe().unwrap();
+    let copy = tempfile::Builder::new()
+        .prefix("csvt")
+        .tempdir()
+        .unwrap()
+        .keep();
+    std::fs::set_permissions(&copy, PermissionsExt::from_mode(0o755)).unwrap();
+    let program = copy.join("access");
+    std::fs::copy(own, &program).unwrap();
+    let mut command = Command::new(program);
+    command.uid(uid).gid(gid).current_dir("/");
+    command
+}
+
+fn expect(found: &Value, denied: &[&str], allowed: &[&str]) {
+    for name in denied {
+        assert_eq!(found[name], "AccessDenied", "{name} in {found}");
+    }
+    for name in allowed {
+        assert_ne!(found[name], "AccessDenied", "{name} in {found}");
+        assert_ne!(found[name], Value::Null, "{name} in {found}");
+    }
+}
+
+#[test]
+fn a_stranger_is_denied_everything_and_leaves_a_trace() {
+    if !is_root("a_stranger_is_denied_everything_and_leaves_a_trace") {
+        return;
+    }
+    let (home, host) = system(json!({"owner": null}));
+    let before = versions(&host);
+    let found = everything_as(&host, STRANGER, STRANGER);
+    expect(&found, &CMDLETS, &["ping"]);
+    expect(&found, &["status", "LocalStore"], &[]);
+    assert_eq!(versions(&host), before);
+    let log = std::fs::read_to_string(home.path().join("audit.log")).unwrap();
+    for name in CMDLETS.iter().chain(&["status"]) {
+        let line = log.lines().find(|line| {
+            line.contains(&format!("\"cmdlet\":\"{name}\""))
+                && line.contains(&format!("uid {STRANGER}"))
+                && line.contains("\"result\":\"denied\"")
+        });
+        assert!(line.is_some(), "{name} left no line: {log}");
+    }
+}
+
+#[test]
+fn a_group_of_the_settings_lets_its_members_in_as_far_as_it_goes() {
+    if !is_root("a_group_of_the_settings_lets_its_members_in_as_far_as_it_goes") {
+        return;
+    }
+    // An account of the machine is needed, for its groups are looked up; this one is on every system.
+    let Some(user) = nix::unistd::User::from_name("daemon").unwrap() else {
+        skipped(
+            "a_group_of_the_settings_lets_its_members_in_as_far_as_it_goes",
+            "there is no account 'daemon'",
+        );
+        return;
+    };
+    let (uid, gid) = (user.uid.as_raw(), user.gid.as_raw());
+    let (_home, host) =
+        system(json!({"owner": null, "groups": {"RTCUniversalReadOnlyAdmins": gid}}));
+    let found = everything_as(&host, uid, gid);
+    expect(
+        &found,
+        &[
+            "Export-CsConfiguration",
+            "Import-CsConfiguration",
+            "Publish-CsTopology",
+            "LocalStore",
+            "status",
+        ],
+        &["Get-CsAdminRole", "Get-CsAdminRoleAssignment"],
+    );
+    // The group id of the process says nothing; the account's membership does.
+    let found = everything_as(&host, STRANGER, gid);
+    expect(&found, &CMDLETS, &["ping"]);
+    drop(host);
+
+    let (_home, host) = system(json!({"owner": null, "members": {"daemon": ["CsHelpDesk"]}}));
+    let found = everything_as(&host, uid, gid);
+    expect(
+        &found,
+        &[
+            "Export-CsConfiguration",
+            "Import-CsConfiguration",
+            "LocalStore",
+        ],
+        &["Get-CsAdminRole"],
+    );
+    drop(host);
+
+    let (_home, host) =
+        system(json!({"owner": null, "members": {"daemon": ["RTCUniversalServerAdmins"]}}));
+    let found = everything_as(&host, uid, gid);
+    // The local store needs a right on the machine as well.
+    expect(
+        &found,
+        &["LocalStore"],
+        &["Export-CsConfiguration", "Import-CsConfiguration", "status"],
+    );
+}
+
+#[test]
+fn nobody_is_nobody_even_as_a_member_or_owner() {
+    if !is_root("nobody_is_nobody_even_as_a_member_or_owner") {
+        return;
+    }
+    let settings = json!({"owner": {"uid": 65534}, "groups": {"RTCUniversalServerAdmins": 65534}, "members": {"nobody": ["CSAdministrator"]}});
+    let (_home, host) = system(settings);
+    let found = everything_as(&host, 65534, 65534);
+    expect(&found, &CMDLETS, &["ping"]);
+}
+
+#[test]
+fn another_account_cannot_even_reach_an_embedded_service() {
+    if !is_root("another_account_cannot_even_reach_an_embedded_service") {
+        return;
+    }
+    let home = Home::new(env!("CARGO_BIN_EXE_csvault"));
+    home.open_the_way();
+    let pipe = home.beside("p.sock");
+    let host = home.start_with(&["--pipe", pipe.to_str().unwrap()]);
+    assert_eq!(pipe.metadata().unwrap().mode() & 0o777, 0o600);
+    let output = csvault_as(&home, STRANGER, &["status"])
+        .env("CSVAULT_PIPE", &pipe)
+        .env("CSVAULT_PIPE_OWNER", "root")
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    assert!(said(&output).contains("Permission denied"), "{output:?}");
+    assert!(host.client().is_served());
+}
+
+fn csvault_as(home: &Home, uid: u32, arguments: &[&str]) -> Command {
+    let copy = home.beside("csvault");
+    if !copy.exists() {
+        std::fs::copy(env!("CARGO_BIN_EXE_csvault"), &copy).unwrap();
+    }
+    let mut command = Command::new(copy);
+    command
+        .args(arguments)
+        .env("CSVAULT_HOME", home.path())
+        .current_dir("/")
+        .uid(uid)
+        .gid(uid);
+    command
+}
+
+fn said(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn a_client_says_nothing_to_a_service_of_another_account() {
+    if !is_root("a_client_says_nothing_to_a_service_of_another_account") {
+        return;
+    }
+    let home = Home::new(env!("CARGO_BIN_EXE_csvault"));
+    home.open_the_way();
+    let pipe = home.beside("fake.sock");
+    let listener = UnixListener::bind(&pipe).unwrap();
+    std::fs::set_permissions(&pipe, PermissionsExt::from_mode(0o666)).unwrap();
+    let asks = |pipe: &Path, owner: Option<&str>| {
+        let mut command = csvault_as(&home, STRANGER, &["run", "Get-CsAdminRole"]);
+        command.env("CSVAULT_PIPE", pipe);
+        if let Some(owner) = owner {
+            command.env("CSVAULT_PIPE_OWNER", owner);
+        }
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(3), "{output:?}");
+        said(&output)
+    };
+    // A socket file of root, where the client expects its own account.
+    let text = asks(&pipe, None);
+    assert!(
+        text.contains("HostNotTrusted") && text.contains("user id 0"),
+        "{text}"
+    );
+    // The file has the right owner, and who listens there has not.
+    chown(&pipe, Some(STRANGER), Some(STRANGER)).unwrap();
+    let text = asks(&pipe, None);
+    assert!(
+        text.contains("HostNotTrusted") && text.contains("who listens there"),
+        "{text}"
+    );
+    // Whoever connected sent nothing.
+    listener.set_nonblocking(true).unwrap();
+    while let Ok((mut stream, _)) = listener.accept() {
+        let mut bytes = Vec::new();
+        std::io::Read::read_to_end(&mut stream, &mut bytes).unwrap();
+        assert!(bytes.is_empty(), "{bytes:?}");
+    }
+    let text = asks(&home.beside("none.sock"), None);
+    assert!(text.contains("HostUnavailable"), "{text}");
+    let text = asks(&pipe, Some("no such account"));
+    assert!(text.contains("no such account"), "{text}");
+}
+
+#[test]
+fn homes_and_sockets_of_other_accounts_are_refused() {
+    if !is_root("homes_and_sockets_of_other_accounts_are_refused") {
+        return;
+    }
+    let home = Home::new(env!("CARGO_BIN_EXE_csvault"));
+    home.write("x", b"");
+    chown(home.path(), Some(STRANGER), Some(STRANGER)).unwrap();
+    let text = home.try_start(&[]).unwrap_err();
+    assert!(text.contains(&format!("user id {STRANGER}")), "{text}");
+    let client = home.command(&["run", "Get-CsAdminRole"]).output().unwrap();
+    assert_eq!(client.status.code(), Some(3));
+    assert!(said(&client).contains("HostNotTrusted"), "{client:?}");
+
+    chown(home.path(), Some(0), Some(0)).unwrap();
+    let pipe = home.beside("theirs.sock");
+    drop(UnixListener::bind(&pipe).unwrap());
+    chown(&pipe, Some(STRANGER), Some(STRANGER)).unwrap();
+    let text = home
+        .try_start(&["--pipe", pipe.to_str().unwrap()])
+        .unwrap_err();
+    assert!(text.contains("another account") && pipe.exists(), "{text}");
+    for name in ["settings.json", "audit.log", "lock"] {
+        let home = Home::new(env!("CARGO_BIN_EXE_csvault"));
+        drop(home.start());
+        chown(home.path().join(name), Some(STRANGER), None).unwrap();
+        let text = home.try_start(&[]).unwrap_err();
+        assert!(text.contains("another account"), "{name}: {text}");
+    }
+}
+
+#[test]
+fn membership_counts_as_it_is_now_on_open_connections_too() {
+    if !is_root("membership_counts_as_it_is_now_on_open_connections_too") {
+        return;
+    }
+    // Root stands in for a member by its own primary group; the settings are read at the start, the machine's groups at each call.
+    let gid = nix::unistd::User::from_uid(0.into())
+        .unwrap()
+        .unwrap()
+        .gid
+        .as_raw();
+    let (_home, host) =
+        system(json!({"owner": null, "groups": {"RTCUniversalReadOnlyAdmins": gid}}));
+    let mut client = host.client();
+    assert!(
+        client
+            .invoke("Get-CsAdminRole", json!({}))
+            .0
+            .get("result")
+            .is_some()
+    );
+    assert_eq!(
+        error_id(&client.invoke("Export-CsConfiguration", json!({})).0),
+        "AccessDenied"
+    );
+}

@@ -1,0 +1,283 @@
+//! Power cuts and full disks: the store is exactly old or exactly new, and the client learns what happened.
+#![cfg(unix)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a panic is how a test fails"
+)]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use cs_testkit::{Frame, Home, RawClient, skipped};
+use serde_json::{Value, json};
+
+fn home() -> Home {
+    Home::new(env!("CARGO_BIN_EXE_csvault"))
+}
+
+/// Two packages that differ, from a service of their own.
+fn two_packages() -> (Vec<u8>, Vec<u8>) {
+    let home = home();
+    let host = home.start();
+    let mut client = host.client();
+    let old = client.export();
+    let id = client.request(
+        "invoke",
+        json!({"cmdlet": "Get-CsTopology", "parameters": {"AsXml": true}}),
+    );
+    client.answer(id);
+    let xml = String::from_utf8(client.received.remove(&id).unwrap()).unwrap();
+    let changed = xml.replace("AllowAllDomains=\"false\"", "AllowAllDomains=\"true\"");
+    let (answer, _) = client.upload("Publish-CsTopology", json!({}), changed.as_bytes());
+    assert!(answer["result"]["version"].is_u64(), "{answer}");
+    (old, client.export())
+}
+
+fn import(client: &mut RawClient, package: &[u8]) -> Value {
+    client
+        .upload("Import-CsConfiguration", json!({}), package)
+        .0
+}
+
+#[test]
+fn a_service_killed_during_an_import_leaves_old_or_new() {
+    let (old, new) = two_packages();
+    let home = home();
+    {
+        let host = home.start();
+        let mut client = host.client();
+        assert!(import(&mut client, &old).get("result").is_some());
+        assert!(host.stop().success());
+    }
+    let mut killed_before = 0;
+    for round in 0..12 {
+        let package = if round % 2 == 0 { &new } else { &old };
+        let host = home.start();
+        let mut client = host.client();
+        let call = client.begin_upload("Import-CsConfiguration", json!({}));
+        client.send_chunk(call, package);
+        client.notify("endInput", call);
+        // Killed at another moment each time: at once, or behind so many answers to a ping.
+        for _ in 0..round {
+            let ping = client.request("ping", Value::Null);
+            while client.message()["id"] != json!(ping) {}
+        }
+        let before_answer = {
+            host.kill();
+            loop {
+                match client.read() {
+                    Frame::Json(message) if message["id"] == json!(call) => break false,
+                    Frame::Closed => break true,
+                    _ => {}
+                }
+            }
+        };
+        killed_before += usize::from(before_answer);
+        let host = home.start();
+        let found = host.client().export();
+        assert!(
+            found == old || found == new,
+            "round {round}: neither old nor new"
+        );
+        if !before_answer {
+            assert!(
+                found == *package,
+                "round {round}: what was acknowledged is gone"
+            );
+        }
+        assert!(host.stop().success());
+    }
+    assert!(
+        killed_before > 0,
+        "the service was never killed in mid-call"
+    );
+}
+
+#[test]
+fn a_retry_after_a_kill_happens_once() {
+    let (old, new) = two_packages();
+    let home = home();
+    let host = home.start();
+    assert!(import(&mut host.client(), &old).get("result").is_some());
+    let key = json!({"idempotencyKey": "7c9e6679-7425-40de-944b-e07fc1f90ae7"});
+    let (first, _) = host
+        .client()
+        .upload("Import-CsConfiguration", key.clone(), &new);
+    host.kill();
+    let host = home.start();
+    let (again, _) = host.client().upload("Import-CsConfiguration", key, &new);
+    assert_eq!(again["result"]["version"], first["result"]["version"]);
+    assert_eq!(again["result"]["repeated"], json!(true));
+}
+
+#[test]
+fn what_a_killed_service_was_receiving_leaves_nothing_behind() {
+    let home = home();
+    let host = home.start();
+    let mut client = host.client();
+    let call = client.begin_upload("Import-CsConfiguration", json!({}));
+    for _ in 0..8 {
+        client.send_chunk(call, &[0; 256 * 1024]);
+    }
+    assert!(client.is_served_during_calls());
+    host.kill();
+    let _host = home.start();
+    assert_eq!(
+        std::fs::read_dir(home.path().join("tmp")).unwrap().count(),
+        0
+    );
+}
+
+/// A small file system of its own, for as long as it lives.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn mount(place: &Path, bytes: u64) -> Option<Self> {
+        if !nix::unistd::geteuid().is_root() {
+            return None;
+        }
+        std::fs::create_dir_all(place).unwrap();
+        let options = format!("size={bytes},mode=0700");
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &options, "tmpfs"])
+            .arg(place)
+            .output()
+            .ok()?;
+        mounted.status.success().then(|| Self(place.to_owned()))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _unmounted = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_full_disk_is_told_and_loses_nothing() {
+    let home = home();
+    let Some(_disk) = SmallDisk::mount(&home.path(), 8 * 1024 * 1024) else {
+        skipped(
+            "a_full_disk_is_told_and_loses_nothing",
+            "needs root to mount a small file system",
+        );
+        return;
+    };
+    let host = home.start();
+    let mut client = host.client();
+    let before = client.export();
+    let filler = home.path().join("filler");
+    // The input does not fit.
+    let call = client.begin_upload("Import-CsConfiguration", json!({}));
+    for _ in 0..16 {
+        client.send_chunk(call, &[0; 256 * 1024]);
+    }
+    std::fs::write(&filler, vec![0; 8 * 1024 * 1024]).unwrap_err();
+    client.notify("endInput", call);
+    let (answer, _) = loop {
+        let message = client.message();
+        if message["id"] == json!(call) {
+            break (message, ());
+        }
+    };
+    let report = &answer["error"]["data"];
+    assert!(
+        ["StoreFailed", "PackageDamaged"].contains(&report["id"].as_str().unwrap()),
+        "{answer}"
+    );
+
+    // What the input took is free again: take that too.
+    std::fs::write(home.path().join("filler2"), vec![0; 8 * 1024 * 1024]).unwrap_err();
+    // Nothing fits any more, not even a line of the audit log: changes and exports are refused, looking is not.
+    let (answer, _) = client.upload("Import-CsConfiguration", json!({}), &before);
+    let id = answer["error"]["data"]["id"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
+    assert!(
+        ["AuditUnavailable", "StoreFailed"].contains(&id.as_str()),
+        "{answer}"
+    );
+    assert!(
+        client
+            .invoke("Get-CsAdminRole", json!({"Identity": "CsHelpDesk"}))
+            .0
+            .get("result")
+            .is_some()
+    );
+
+    std::fs::remove_file(&filler).unwrap();
+    std::fs::remove_file(home.path().join("filler2")).unwrap();
+    assert_eq!(client.export(), before);
+    assert!(import(&mut client, &before).get("result").is_some());
+    assert!(host.stop().success());
+    let verified = home.command(&["audit", "verify"]).output().unwrap();
+    assert!(verified.status.success(), "{verified:?}");
+}
+
+#[test]
+fn an_export_onto_a_full_disk_leaves_nothing_behind() {
+    let home = home();
+    let target = home.beside("small");
+    let Some(_disk) = SmallDisk::mount(&target, 4096) else {
+        skipped(
+            "an_export_onto_a_full_disk_leaves_nothing_behind",
+            "needs root to mount a small file system",
+        );
+        return;
+    };
+    let host = home.start();
+    std::fs::write(target.join("filler"), [0; 4096]).unwrap();
+    let path = target.join("x.zip");
+    let output = home
+        .command(&["run", "Export-CsConfiguration", path.to_str().unwrap()])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("FileWriteFailed"),
+        "{output:?}"
+    );
+    assert_eq!(std::fs::read_dir(&target).unwrap().count(), 1);
+    assert!(host.client().is_served());
+}
+
+#[test]
+fn an_interrupted_export_leaves_nothing_behind() {
+    let home = home();
+    let host = home.start();
+    // The service takes the connection and does not answer.
+    host.signal(nix::sys::signal::Signal::SIGSTOP);
+    let folder = home.beside("out");
+    std::fs::create_dir(&folder).unwrap();
+    let mut command = home.command(&["run", "Export-CsConfiguration"]);
+    let mut child = command.arg(folder.join("x.zip")).spawn().unwrap();
+    while std::fs::read_dir(&folder).unwrap().count() == 0 {
+        std::thread::yield_now();
+    }
+    // The file is there a moment before the client listens for signals: until it ends, say it again.
+    let pid = nix::unistd::Pid::from_raw(child.id().cast_signed());
+    let status = loop {
+        if caught_interrupt(child.id()) {
+            nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
+            break child.wait().unwrap();
+        }
+        std::thread::yield_now();
+    };
+    assert_eq!(status.code(), Some(130));
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
+    host.signal(nix::sys::signal::Signal::SIGCONT);
+}
+
+/// True when a process has a handler for Ctrl+C.
+fn caught_interrupt(pid: u32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let mask = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigCgt:"))
+        .unwrap()
+        .trim();
+    u64::from_str_radix(mask, 16).unwrap() & (1 << (nix::sys::signal::Signal::SIGINT as u64 - 1))
+        != 0
+}
