@@ -42,18 +42,21 @@ fn parse_all<T: serde::de::DeserializeOwned>(texts: &[&str]) -> Vec<T> {
 /// SHA-256 over all manifests, in hexadecimal: module and service compare it in `hello`.
 pub fn manifest_hash() -> &'static str {
     static HASH: OnceLock<String> = OnceLock::new();
-    HASH.get_or_init(|| {
-        let mut hasher = Sha256::new();
-        for text in CMDLETS.iter().chain(TYPES).chain([&ROLES]) {
-            hasher.update(text.len().to_le_bytes());
-            hasher.update(text.as_bytes());
-        }
-        hasher
-            .finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
-    })
+    HASH.get_or_init(|| hash_of(CMDLETS.iter().chain(TYPES).chain([&ROLES])))
+}
+
+/// The hash of these texts, cmdlets first, then types, then roles, each in the order of their names.
+pub fn hash_of<T: AsRef<str>>(texts: impl Iterator<Item = T>) -> String {
+    let mut hasher = Sha256::new();
+    for text in texts {
+        hasher.update((text.as_ref().len() as u64).to_le_bytes());
+        hasher.update(text.as_ref().as_bytes());
+    }
+    hasher
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 #[cfg(test)]

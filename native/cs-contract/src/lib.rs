@@ -9,7 +9,7 @@ mod frame;
 mod manifest;
 mod message;
 
-pub use embedded::{cmdlets, manifest_hash, output_types, roles};
+pub use embedded::{cmdlets, hash_of, manifest_hash, output_types, roles};
 pub use error_id::{ErrorCategory, ErrorId, ErrorReport, ErrorTarget};
 pub use frame::{FrameHeader, FrameHeaderError, FrameKind, Limits};
 pub use manifest::{

@@ -7,5 +7,19 @@ const CMDLETS: &[&str] = &[
     include_str!("../../../../manifests/cmdlets/Import-CsConfiguration.json"),
     include_str!("../../../../manifests/cmdlets/Publish-CsTopology.json"),
 ];
-const TYPES: &[&str] = &[];
+const TYPES: &[&str] = &[
+    include_str!("../../../../manifests/types/Cluster.json"),
+    include_str!("../../../../manifests/types/CmdletType.json"),
+    include_str!("../../../../manifests/types/ConfigScope.json"),
+    include_str!("../../../../manifests/types/InternalDomain.json"),
+    include_str!("../../../../manifests/types/Machine.json"),
+    include_str!("../../../../manifests/types/NetInterface.json"),
+    include_str!("../../../../manifests/types/NetPort.json"),
+    include_str!("../../../../manifests/types/Role.json"),
+    include_str!("../../../../manifests/types/Service.json"),
+    include_str!("../../../../manifests/types/Site.json"),
+    include_str!("../../../../manifests/types/SqlInstance.json"),
+    include_str!("../../../../manifests/types/Topology.json"),
+    include_str!("../../../../manifests/types/UserScope.json"),
+];
 const ROLES: &str = include_str!("../../../../manifests/roles.json");

@@ -1,0 +1,106 @@
+# Finding the service, starting an embedded one, and making sure who listens before anything is said.
+
+$script:CsVaultOnWindows = [System.IO.Path]::DirectorySeparatorChar -eq '\'
+
+# Where the service is: the folder of its data and the name of its pipe.
+function Get-CsVaultPlace {
+    $folder = $env:CSVAULT_HOME
+    if (-not $folder) {
+        if ($script:CsVaultOnWindows) {
+            $folder = [System.IO.Path]::Combine([Environment]::GetFolderPath('LocalApplicationData'), 'csvault')
+        } else {
+            $data = $env:XDG_DATA_HOME
+            if (-not $data -or -not $data.StartsWith('/')) { $data = [System.IO.Path]::Combine($env:HOME, '.local', 'share') }
+            $folder = [System.IO.Path]::Combine($data, 'csvault')
+        }
+    }
+    $pipe = $env:CSVAULT_PIPE
+    if (-not $pipe) {
+        $pipe = if ($script:CsVaultOnWindows) { "\\.\pipe\csvault-$([Environment]::UserName)" } else { [System.IO.Path]::Combine($folder, 'csvault.sock') }
+    }
+    return @{ Home = $folder; Pipe = $pipe; MayStart = -not ($env:CSVAULT_PIPE -or $env:CSVAULT_PIPE_OWNER) }
+}
+
+# The owner and the kind of a thing in the file system, without following a link.
+function Get-CsVaultUnixStat([string] $Path) {
+    try {
+        return $ExecutionContext.InvokeProvider.Item.Get(@($Path), $true, $true)[0].UnixStat
+    } catch {
+        return $null
+    }
+}
+
+# The user id that must own the pipe.
+function Get-CsVaultExpectedOwner {
+    $wanted = $env:CSVAULT_PIPE_OWNER
+    if ($wanted -match '^\d+$') { return [int] $wanted }
+    if ($wanted) { return [int] (& id -u -- $wanted 2>$null) }
+    $own = Get-CsVaultUnixStat "/proc/$PID"
+    if ($own) { return $own.UserId }
+    return [int] (& id -u)
+}
+
+# A pipe that belongs to somebody else hears nothing from us.
+function Assert-CsVaultOwner($Cmdlet, $Place) {
+    if ($script:CsVaultOnWindows) { return }
+    $expected = Get-CsVaultExpectedOwner
+    $paths = @($Place.Pipe)
+    if (-not $env:CSVAULT_PIPE) { $paths += $Place.Home }
+    foreach ($path in $paths) {
+        $stat = Get-CsVaultUnixStat $path
+        if ($null -eq $stat) { continue }
+        $wrong = $null
+        if ($path -eq $Place.Pipe -and "$($stat.ItemType)" -ne 'Socket') { $wrong = 'is not a socket' }
+        elseif ($stat.UserId -ne $expected) { $wrong = "belongs to the account $($stat.UserId), not to $expected" }
+        if ($wrong) { Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostNotTrusted "The pipe of the service is not trusted: $path $wrong." Pipe $path) }
+    }
+}
+
+# The executable: named, beside the module, in the build folder, on PATH.
+function Find-CsVaultExecutable {
+    if ($env:CSVAULT_EXE) { return $env:CSVAULT_EXE }
+    $name = if ($script:CsVaultOnWindows) { 'csvault.exe' } else { 'csvault' }
+    $build = if ($env:CARGO_TARGET_DIR) { $env:CARGO_TARGET_DIR } else { [System.IO.Path]::Combine($PSScriptRoot, '..', '..', 'target') }
+    $beside = [System.IO.Path]::Combine($PSScriptRoot, $name)
+    if ([System.IO.File]::Exists($beside)) { return $beside }
+    $built = foreach ($profile in 'release', 'debug') {
+        $path = [System.IO.Path]::GetFullPath([System.IO.Path]::Combine($build, $profile, $name))
+        if ([System.IO.File]::Exists($path)) { [System.IO.FileInfo] $path }
+    }
+    if ($built) { return (@($built) | Sort-Object LastWriteTimeUtc -Descending)[0].FullName }
+    $found = $ExecutionContext.InvokeCommand.GetCommand($name, 'Application')
+    if ($found) { return $found.Path }
+    return $null
+}
+
+# Starts an embedded service for the current user and waits until it answers.
+function Start-CsVaultHost($Cmdlet) {
+    $executable = Find-CsVaultExecutable
+    if (-not $executable -or -not [System.IO.File]::Exists($executable)) {
+        $what = if ($executable) { "The executable $executable does not exist." } else { 'The service is not running and the executable csvault was not found.' }
+        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostUnavailable $what Executable $(if ($executable) { $executable } else { 'csvault' }))
+    }
+    $Cmdlet.WriteVerbose("Starting the service with $executable.")
+    $start = [System.Diagnostics.ProcessStartInfo]::new($executable, 'start')
+    $start.RedirectStandardOutput = $true
+    $start.RedirectStandardError = $true
+    $start.UseShellExecute = $false
+    $start.CreateNoWindow = $true
+    try {
+        $process = [System.Diagnostics.Process]::Start($start)
+        $output = $process.StandardOutput.ReadToEndAsync()
+        $errors = $process.StandardError.ReadToEndAsync()
+        while (-not $output.Wait(250)) { }
+        while (-not $errors.Wait(250)) { }
+        while (-not $process.WaitForExit(250)) { }
+    } catch [System.Management.Automation.MethodInvocationException] {
+        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostUnavailable "The service could not be started: $((Get-CsVaultReason $_).Message)" Executable $executable)
+    }
+    if ($process.ExitCode -eq 0) { return }
+    $report = $null
+    try { $report = ($output.Result | ConvertFrom-Json).error } catch { $report = $null }
+    if (-not $report) {
+        $report = New-CsVaultReport HostUnavailable "The service could not be started: $("$($output.Result) $($errors.Result)".Trim())" Executable $executable
+    }
+    Stop-CsVaultCmdlet $Cmdlet $report
+}

@@ -1,0 +1,137 @@
+# The connection: frames of the protocol (docs/protocol.md). Every wait is cut into short ones, so that Ctrl+C is heard.
+
+$script:CsVaultIdle = @{}
+$script:CsVaultUtf8 = [System.Text.UTF8Encoding]::new($false, $true)
+
+function Wait-CsVaultTask($Task) {
+    while (-not $Task.Wait(250)) { }
+}
+
+# A connection that said hello: one that is idle, or a new one.
+function Get-CsVaultConnection($Cmdlet, [bool] $New) {
+    $place = Get-CsVaultPlace
+    $idle = $script:CsVaultIdle[$place.Pipe]
+    if (-not $New -and $null -ne $idle) {
+        $script:CsVaultIdle.Remove($place.Pipe)
+        $idle.Reused = $true
+        return $idle
+    }
+    $connection = Connect-CsVaultPipe $Cmdlet $place
+    if ($null -eq $connection) {
+        if (-not $place.MayStart) {
+            Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostUnavailable "No service answers at $($place.Pipe)." Pipe $place.Pipe)
+        }
+        Start-CsVaultHost $Cmdlet
+        $connection = Connect-CsVaultPipe $Cmdlet $place
+        if ($null -eq $connection) {
+            Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostUnavailable "The service was started and does not answer at $($place.Pipe)." Pipe $place.Pipe)
+        }
+    }
+    $done = $false
+    try {
+        Send-CsVaultJson $connection ('{"jsonrpc":"2.0","id":1,"method":"hello","params":{"protocol":' + $script:CsVaultProtocol +
+            ',"client":"' + $script:CsVaultClient + '","manifests":"' + $script:CsVaultManifests + '"}}')
+        Receive-CsVaultFrame $connection
+        $answer = Get-CsVaultMessage $connection
+        $done = $true
+    } finally {
+        if (-not $done) { $connection.Pipe.Dispose() }
+    }
+    if ($answer.PSObject.Properties['error']) {
+        $connection.Pipe.Dispose()
+        Stop-CsVaultCmdlet $Cmdlet $answer.error.data
+    }
+    $Cmdlet.WriteDebug("Connected to $($answer.result.server), process $($answer.result.pid), at $($place.Pipe).")
+    return $connection
+}
+
+# $null when nobody listens.
+function Connect-CsVaultPipe($Cmdlet, $Place) {
+    $name = $Place.Pipe
+    if ($script:CsVaultOnWindows) {
+        $name = $name -replace '^\\\\\.\\pipe\\', ''
+    } else {
+        if (-not [System.IO.File]::Exists($name)) { return $null }
+        Assert-CsVaultOwner $Cmdlet $Place
+    }
+    $pipe = [System.IO.Pipes.NamedPipeClientStream]::new('.', $name, [System.IO.Pipes.PipeDirection]::InOut, [System.IO.Pipes.PipeOptions]::Asynchronous)
+    $connected = $false
+    try {
+        Wait-CsVaultTask $pipe.ConnectAsync(300)
+        $connected = $true
+    } catch [System.Management.Automation.MethodInvocationException] {
+        $reason = Get-CsVaultReason $_
+        if ($reason -is [System.UnauthorizedAccessException]) {
+            Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostUnavailable "The pipe $($Place.Pipe) may not be opened: $($reason.Message)" Pipe $Place.Pipe)
+        }
+    } finally {
+        if (-not $connected) { $pipe.Dispose() }
+    }
+    if (-not $connected) { return $null }
+    return @{ Pipe = $pipe; Path = $Place.Pipe; Buffer = [byte[]]::new(65536); Start = 0; End = 0; Kind = 0; Offset = 0; Length = 0; Call = 1; Reused = $false }
+}
+
+# Gives a connection back for the next call.
+function Save-CsVaultConnection($Connection) {
+    $old = $script:CsVaultIdle[$Connection.Path]
+    if ($null -ne $old) { $old.Pipe.Dispose() }
+    $script:CsVaultIdle[$Connection.Path] = $Connection
+}
+
+function Send-CsVaultJson($Connection, [string] $Text) {
+    $length = $script:CsVaultUtf8.GetByteCount($Text)
+    $frame = [byte[]]::new(5 + $length)
+    [System.Buffer]::BlockCopy([System.BitConverter]::GetBytes([int] $length), 0, $frame, 0, 4)
+    $frame[4] = 74
+    $null = $script:CsVaultUtf8.GetBytes($Text, 0, $Text.Length, $frame, 5)
+    $task = $Connection.Pipe.WriteAsync($frame, 0, $frame.Length)
+    while (-not $task.Wait(250)) { }
+}
+
+# A chunk of bytes; $Frame has room for 13 bytes in front of them.
+function Send-CsVaultChunk($Connection, [byte[]] $Frame, [int] $Length) {
+    [System.Buffer]::BlockCopy([System.BitConverter]::GetBytes([int] ($Length + 8)), 0, $Frame, 0, 4)
+    $Frame[4] = 66
+    [System.Buffer]::BlockCopy([System.BitConverter]::GetBytes([long] $Connection.Call), 0, $Frame, 5, 8)
+    $task = $Connection.Pipe.WriteAsync($Frame, 0, $Length + 13)
+    while (-not $task.Wait(250)) { }
+}
+
+# Waits for the next frame; its payload stays in the buffer until the next call.
+function Receive-CsVaultFrame($Connection) {
+    $c = $Connection
+    while ($true) {
+        $have = $c.End - $c.Start
+        $need = 5
+        if ($have -ge 5) {
+            $length = [System.BitConverter]::ToInt32($c.Buffer, $c.Start)
+            if ($length -lt 1 -or $length -gt 1048576) { throw [System.IO.InvalidDataException]::new('the service sent a frame of a forbidden length') }
+            $need = 5 + $length
+            if ($have -ge $need) {
+                $c.Kind = $c.Buffer[$c.Start + 4]
+                $c.Offset = $c.Start + 5
+                $c.Length = $length
+                $c.Start += $need
+                return
+            }
+        }
+        if ($need -gt $c.Buffer.Length - $c.Start) {
+            $buffer = if ($need -gt $c.Buffer.Length) { [byte[]]::new($need + 65536) } else { $c.Buffer }
+            [System.Buffer]::BlockCopy($c.Buffer, $c.Start, $buffer, 0, $have)
+            $c.Buffer = $buffer
+            $c.Start = 0
+            $c.End = $have
+        } elseif ($have -eq 0) {
+            $c.Start = 0
+            $c.End = 0
+        }
+        $task = $c.Pipe.ReadAsync($c.Buffer, $c.End, $c.Buffer.Length - $c.End)
+        while (-not $task.Wait(250)) { }
+        if ($task.Result -eq 0) { throw [System.IO.EndOfStreamException]::new('the service closed the connection') }
+        $c.End += $task.Result
+    }
+}
+
+function Get-CsVaultMessage($Connection) {
+    return ConvertFrom-Json $script:CsVaultUtf8.GetString($Connection.Buffer, $Connection.Offset, $Connection.Length)
+}

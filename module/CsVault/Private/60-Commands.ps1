@@ -1,0 +1,114 @@
+# What the cmdlets share. The rules are the service's; here are files, bytes, and the questions to the user.
+
+function Invoke-CsVaultQuery($Cmdlet, $Bound, [string[]] $Sent) {
+    $null = Invoke-CsVaultCall $Cmdlet (ConvertTo-CsVaultParameters $Bound $Sent) $false $false $null $null
+}
+
+# A package into a file, or as one array of bytes.
+function Invoke-CsVaultDownload($Cmdlet, $Bound, [string[]] $Sent) {
+    $parameters = ConvertTo-CsVaultParameters $Bound $Sent
+    if (-not $Bound.ContainsKey('FileName')) {
+        $bytes = [System.IO.MemoryStream]::new()
+        $null = Invoke-CsVaultCall $Cmdlet $parameters $false $false $null $bytes
+        $Cmdlet.WriteObject($bytes.ToArray(), $false)
+        return
+    }
+    $file = New-CsVaultFile $Cmdlet $Bound['FileName'] ($Bound.ContainsKey('Force') -and $Bound['Force'])
+    try {
+        $null = Invoke-CsVaultCall $Cmdlet $parameters $false $false $null $file.Stream
+        Complete-CsVaultFile $Cmdlet $file
+    } finally {
+        Remove-CsVaultFile $file
+    }
+}
+
+# Objects, or with -AsXml the document itself.
+function Invoke-CsVaultXmlQuery($Cmdlet, $Bound, [string[]] $Sent) {
+    $parameters = ConvertTo-CsVaultParameters $Bound $Sent
+    if (-not ($Bound.ContainsKey('AsXml') -and $Bound['AsXml'])) {
+        $null = Invoke-CsVaultCall $Cmdlet $parameters $false $false $null $null
+        return
+    }
+    $bytes = [System.IO.MemoryStream]::new()
+    $null = Invoke-CsVaultCall $Cmdlet $parameters $false $false $null $bytes
+    $bytes.Position = 0
+    $Cmdlet.WriteObject([System.Xml.Linq.XElement]::Load($bytes, [System.Xml.Linq.LoadOptions]::PreserveWhitespace))
+}
+
+# A file, an XML element or bytes go to the service.
+function Invoke-CsVaultUpload($Cmdlet, $Bound, [string[]] $Sent, $Bytes) {
+    $parameters = ConvertTo-CsVaultParameters $Bound $Sent
+    $force = $Bound.ContainsKey('Force') -and $Bound['Force']
+    $source = $null
+    $from = 'the given bytes'
+    if ($Bound.ContainsKey('FileName')) {
+        $source = Open-CsVaultFile $Cmdlet $Bound['FileName']
+        $from = $source.Name
+    } elseif ($Bound.ContainsKey('Document')) {
+        $text = $Bound['Document'].ToString([System.Xml.Linq.SaveOptions]::DisableFormatting)
+        $source = [System.IO.MemoryStream]::new([System.Text.Encoding]::UTF8.GetBytes($text))
+        $from = 'the given document'
+    } elseif ($null -ne $Bytes -and -not $Bound.ContainsKey('FinalizeUninstall')) {
+        $source = $Bytes
+        $source.Position = 0
+    }
+    $report = $null
+    try {
+        $whatIf = [bool] $WhatIfPreference
+        $store = if ($Bound.ContainsKey('LocalStore') -and $Bound['LocalStore']) { 'local store' } else { 'Central Management store' }
+        $action = if ($Cmdlet.MyInvocation.MyCommand.Verb -eq 'Publish') { 'Publish the topology of' } else { 'Import' }
+        if (-not $whatIf -and -not $Cmdlet.ShouldProcess($store, "$action $from")) { return }
+        if (-not $whatIf -and $Bound.ContainsKey('BackupFileName')) { Save-CsVaultTopology $Cmdlet $Bound['BackupFileName'] $force }
+        if (-not $whatIf -and $Bound.ContainsKey('Report')) { $report = New-CsVaultFile $Cmdlet $Bound['Report'] $force }
+        $result = Invoke-CsVaultCall $Cmdlet $parameters $whatIf $true $source $null
+        if ($whatIf -and $result.PlanLines -eq 0) {
+            # The line of a plan that changes nothing.
+            $null = $Cmdlet.ShouldProcess("$($result.Verbose | Select-Object -Last 1)", '', '')
+        }
+        if ($null -ne $report) { Write-CsVaultReport $Cmdlet $report $from $store $result }
+    } finally {
+        if ($null -ne $source) { $source.Dispose() }
+        if ($null -ne $report) { Remove-CsVaultFile $report }
+    }
+}
+
+# The topology as it is, before another one takes its place.
+function Save-CsVaultTopology($Cmdlet, [string] $Path, [bool] $Force) {
+    $file = New-CsVaultFile $Cmdlet $Path $Force
+    try {
+        $document = Get-CsTopology -AsXml -ErrorAction Stop
+        $bytes = [System.Text.Encoding]::UTF8.GetBytes($document.ToString([System.Xml.Linq.SaveOptions]::DisableFormatting))
+        $file.Stream.Write($bytes, 0, $bytes.Length)
+        Complete-CsVaultFile $Cmdlet $file
+    } finally {
+        Remove-CsVaultFile $file
+    }
+}
+
+# A page about what was done.
+function Write-CsVaultReport($Cmdlet, $File, [string] $From, [string] $Store, $Result) {
+    $escape = { param($text) [System.Security.SecurityElement]::Escape("$text") }
+    $name = $Cmdlet.MyInvocation.MyCommand.Name
+    $version = if ($null -ne $Result.Version) { "New version $($Result.Version) of the $Store." } else { 'Nothing was changed.' }
+    $lines = foreach ($line in $Result.Verbose) { "<li>$(& $escape $line)</li>" }
+    $page = "<!DOCTYPE html><html><head><meta charset=`"utf-8`"><title>$name</title></head><body><h1>$name</h1><p>$([DateTime]::UtcNow.ToString('u'))</p><p>$(& $escape $From)</p><p>$(& $escape $version)</p><ul>$($lines -join '')</ul></body></html>"
+    $bytes = [System.Text.Encoding]::UTF8.GetBytes($page)
+    $File.Stream.Write($bytes, 0, $bytes.Length)
+    Complete-CsVaultFile $Cmdlet $File
+}
+
+# Values that a cmdlet returns, for completion. Whatever goes wrong, the prompt shows no error.
+function Complete-CsVault([string] $Source, [string] $Property, [string] $Word) {
+    try {
+        $prefix = $Word.Trim("'", '"')
+        foreach ($object in (& $Source -ErrorAction Stop)) {
+            $value = [string] $object.$Property
+            if ($value -like "$([System.Management.Automation.WildcardPattern]::Escape($prefix))*") {
+                $shown = if ($value -match '\s') { "'$value'" } else { $value }
+                [System.Management.Automation.CompletionResult]::new($shown, $value, 'ParameterValue', $value)
+            }
+        }
+    } catch {
+        Write-Debug "no completion: $_"
+    }
+}

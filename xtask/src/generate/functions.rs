@@ -1,0 +1,172 @@
+//! The functions of the module: param block and comment help of each cmdlet, and one call of the runtime.
+
+use std::fmt::Write;
+
+use cs_contract::{
+    CmdletManifest, ParameterManifest, ParameterType, PipelineInput, Side, Transfer,
+};
+
+/// One function.
+pub fn function(cmdlet: &CmdletManifest) -> String {
+    let mut text = format!("function {} {{\n{}", cmdlet.name(), help(cmdlet));
+    let mut binding = Vec::new();
+    if let Some(default) = &cmdlet.default_set {
+        binding.push(format!("DefaultParameterSetName = {}", quoted(default)));
+    }
+    if let Some(risk) = cmdlet.should_process {
+        binding.push(format!("SupportsShouldProcess, ConfirmImpact = '{risk:?}'"));
+    }
+    let _infallible = writeln!(text, "    [CmdletBinding({})]", binding.join(", "));
+    for output in &cmdlet.output {
+        let _infallible = writeln!(text, "    [OutputType({})]", quoted(output));
+    }
+    let parameters: Vec<String> = cmdlet.parameters.iter().map(parameter).collect();
+    let _infallible = write!(
+        text,
+        "    param(\n{}\n    )\n{}}}\n",
+        parameters.join(",\n"),
+        body(cmdlet)
+    );
+    text
+}
+
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+fn help(cmdlet: &CmdletManifest) -> String {
+    let mut help = String::from("    <#\n");
+    let mut section = |title: &str, body: &str| {
+        let body = body.replace("#>", "# >").replace('\n', "\n    ");
+        let _infallible = write!(help, "    {title}\n    {body}\n\n");
+    };
+    section(".SYNOPSIS", &cmdlet.synopsis);
+    section(".DESCRIPTION", &cmdlet.description.join("\n\n"));
+    for parameter in &cmdlet.parameters {
+        section(&format!(".PARAMETER {}", parameter.name), &parameter.help);
+    }
+    for example in &cmdlet.examples {
+        section(
+            ".EXAMPLE",
+            &format!("{}\n\n{}", example.code, example.remarks),
+        );
+    }
+    if !cmdlet.output.is_empty() {
+        section(".OUTPUTS", &cmdlet.output.join("\n"));
+    }
+    if !cmdlet.notes.is_empty() {
+        section(".NOTES", &cmdlet.notes.join("\n"));
+    }
+    help.push_str("    #>\n");
+    help
+}
+
+fn parameter(parameter: &ParameterManifest) -> String {
+    let mut text = String::new();
+    for place in &parameter.sets {
+        let mut options = Vec::new();
+        if place.set != "__AllParameterSets" {
+            options.push(format!("ParameterSetName = {}", quoted(&place.set)));
+        }
+        if place.mandatory {
+            options.push("Mandatory".to_owned());
+        }
+        if let Some(position) = place.position {
+            options.push(format!("Position = {position}"));
+        }
+        match place.pipeline {
+            PipelineInput::None => {}
+            PipelineInput::ByValue => options.push("ValueFromPipeline".to_owned()),
+            PipelineInput::ByPropertyName => {
+                options.push("ValueFromPipelineByPropertyName".to_owned())
+            }
+            PipelineInput::Both => {
+                options.push("ValueFromPipeline, ValueFromPipelineByPropertyName".to_owned())
+            }
+        }
+        let _infallible = writeln!(text, "        [Parameter({})]", options.join(", "));
+    }
+    if !parameter.aliases.is_empty() {
+        let aliases: Vec<String> = parameter
+            .aliases
+            .iter()
+            .map(|alias| quoted(alias))
+            .collect();
+        let _infallible = writeln!(text, "        [Alias({})]", aliases.join(", "));
+    }
+    if parameter.r#type == ParameterType::Bytes {
+        text.push_str("        [AllowEmptyCollection()]\n");
+    }
+    let kind = match parameter.r#type {
+        ParameterType::Switch => "switch",
+        ParameterType::Bytes => "byte[]",
+        ParameterType::Xml => "System.Xml.Linq.XElement",
+        ParameterType::String | ParameterType::PathToWrite | ParameterType::PathToRead => "string",
+    };
+    let _infallible = write!(text, "        [{kind}] ${}", parameter.name);
+    text
+}
+
+/// Names of the parameters that go to the service.
+fn sent(cmdlet: &CmdletManifest) -> String {
+    let names: Vec<String> = cmdlet
+        .parameters
+        .iter()
+        .filter(|parameter| parameter.side != Side::Client)
+        .map(|parameter| quoted(&parameter.name))
+        .collect();
+    format!("@({})", names.join(", "))
+}
+
+fn body(cmdlet: &CmdletManifest) -> String {
+    let sent = sent(cmdlet);
+    match cmdlet.transfer {
+        None => {
+            format!("    process {{ Invoke-CsVaultQuery $PSCmdlet $PSBoundParameters {sent} }}\n")
+        }
+        Some(Transfer::Download) => format!(
+            "    process {{ Invoke-CsVaultDownload $PSCmdlet $PSBoundParameters {sent} }}\n"
+        ),
+        Some(Transfer::DownloadWhenAsXml) => format!(
+            "    process {{ Invoke-CsVaultXmlQuery $PSCmdlet $PSBoundParameters {sent} }}\n"
+        ),
+        Some(Transfer::Upload) => match cmdlet
+            .parameters
+            .iter()
+            .find(|parameter| parameter.r#type == ParameterType::Bytes)
+        {
+            // Bytes may come from the pipeline in one piece or one by one.
+            Some(bytes) => format!(
+                "    begin {{ $bytes = [System.IO.MemoryStream]::new() }}\n    process {{ if ($PSBoundParameters.ContainsKey({0})) {{ $bytes.Write(${1}, 0, ${1}.Length) }} }}\n    end {{ Invoke-CsVaultUpload $PSCmdlet $PSBoundParameters {sent} $bytes }}\n",
+                quoted(&bytes.name),
+                bytes.name
+            ),
+            None => format!(
+                "    end {{ Invoke-CsVaultUpload $PSCmdlet $PSBoundParameters {sent} $null }}\n"
+            ),
+        },
+    }
+}
+
+/// Completers of parameters whose values a cmdlet returns.
+pub fn completers(cmdlet: &CmdletManifest) -> String {
+    let mut text = String::new();
+    for parameter in &cmdlet.parameters {
+        let Some((source, property)) = parameter
+            .completer
+            .as_deref()
+            .and_then(|completer| completer.split_once('.'))
+        else {
+            continue;
+        };
+        let _infallible = writeln!(
+            text,
+            "Register-ArgumentCompleter -CommandName {} -ParameterName {} -ScriptBlock {{ param($command, $name, $word) Complete-CsVault {} {} $word }}",
+            quoted(&cmdlet.name()),
+            quoted(&parameter.name),
+            quoted(source),
+            quoted(property)
+        );
+    }
+    text
+}
