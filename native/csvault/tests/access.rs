@@ -110,7 +110,8 @@ fn everything_as(host: &Host, uid: u32, gid: u32) -> Value {
         .unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let line = text.lines().find_map(|line| line.strip_prefix("FOUND "));
-    serde_json::from_str(line.unwrap_or_else(|| panic!("{output:?}"))).unwrap()
+    assert!(line.is_some(), "{output:?}");
+    serde_json::from_str(line.unwrap()).unwrap()
 }
 
 /// This test binary under another user id, from a place that everybody can reach.

@@ -256,22 +256,20 @@ fn an_interrupted_export_leaves_nothing_behind() {
     while std::fs::read_dir(&folder).unwrap().count() == 0 {
         std::thread::yield_now();
     }
-    // The file is there a moment before the client listens for signals: until it ends, say it again.
-    let pid = nix::unistd::Pid::from_raw(child.id().cast_signed());
-    let status = loop {
-        if caught_interrupt(child.id()) {
-            nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
-            break child.wait().unwrap();
-        }
+    // The file is there a moment before the client listens for signals.
+    while !catches_interrupt(child.id()) {
         std::thread::yield_now();
-    };
+    }
+    let pid = nix::unistd::Pid::from_raw(child.id().cast_signed());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).unwrap();
+    let status = child.wait().unwrap();
     assert_eq!(status.code(), Some(130));
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
     host.signal(nix::sys::signal::Signal::SIGCONT);
 }
 
 /// True when a process has a handler for Ctrl+C.
-fn caught_interrupt(pid: u32) -> bool {
+fn catches_interrupt(pid: u32) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let mask = status
         .lines()

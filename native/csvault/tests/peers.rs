@@ -1,10 +1,6 @@
 //! Clients that break the rules, vanish, stall or flood: each is told or sent away, and nobody else notices.
 #![cfg(unix)]
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a panic is how a test fails"
-)]
+#![expect(clippy::indexing_slicing, reason = "a panic is how a test fails")]
 
 use std::io::Write;
 use std::net::Shutdown;

@@ -145,7 +145,7 @@ fn late(has_begun: bool, patience: Duration) -> ReadFault {
     } else {
         "No hello came in time.".to_owned()
     };
-    ReadFault::Lost(Refusal::new(None, NOT_JSON, text))
+    ReadFault::Lost(Refusal::malformed(None, NOT_JSON, text))
 }
 
 fn lost_header(error: &FrameHeaderError) -> ReadFault {
@@ -155,9 +155,5 @@ fn lost_header(error: &FrameHeaderError) -> ReadFault {
     };
     let report = ErrorReport::new(id, format!("The frame is refused: {error}."))
         .hint("See docs/protocol.md section 2.");
-    ReadFault::Lost(Refusal {
-        id: None,
-        code: NOT_JSON,
-        report,
-    })
+    ReadFault::Lost(Refusal::new(None, NOT_JSON, report))
 }

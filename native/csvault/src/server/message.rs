@@ -35,17 +35,22 @@ pub struct Message<'a> {
 pub struct Refusal {
     pub id: Option<u64>,
     pub code: i32,
-    pub report: ErrorReport,
+    pub report: Box<ErrorReport>,
 }
 
 impl Refusal {
-    /// A refusal with `FrameMalformed`.
-    pub fn new(id: Option<u64>, code: i32, what: impl Into<String>) -> Self {
+    /// A refusal.
+    pub fn new(id: Option<u64>, code: i32, report: ErrorReport) -> Self {
         Self {
             id,
             code,
-            report: ErrorReport::new(ErrorId::FrameMalformed, what),
+            report: Box::new(report),
         }
+    }
+
+    /// A refusal with `FrameMalformed`.
+    pub fn malformed(id: Option<u64>, code: i32, what: impl Into<String>) -> Self {
+        Self::new(id, code, ErrorReport::new(ErrorId::FrameMalformed, what))
     }
 
     /// The answer's frame.
@@ -73,33 +78,33 @@ struct Envelope<'a> {
 /// What is wrong with it. The connection may go on.
 pub fn parse(payload: &[u8]) -> Result<Message<'_>, Refusal> {
     let text = precheck::check(payload).map_err(|fault| match fault {
-        JsonFault::TooDeep => Refusal {
-            id: None,
-            code: NOT_JSON,
-            report: ErrorReport::new(
+        JsonFault::TooDeep => Refusal::new(
+            None,
+            NOT_JSON,
+            ErrorReport::new(
                 ErrorId::LimitExceeded,
                 format!("The message is refused: {fault}."),
             )
             .hint("Send a flatter message."),
-        },
-        fault => Refusal::new(None, NOT_JSON, format!("The message is refused: {fault}.")),
+        ),
+        fault => Refusal::malformed(None, NOT_JSON, format!("The message is refused: {fault}.")),
     })?;
     if text.trim_start().starts_with('[') {
-        return Err(Refusal::new(
+        return Err(Refusal::malformed(
             None,
             NOT_A_REQUEST,
             "Batches are not accepted; send one message in a frame.",
         ));
     }
     let envelope: Envelope<'_> = serde_json::from_str(text).map_err(|error| {
-        Refusal::new(
+        Refusal::malformed(
             None,
             NOT_A_REQUEST,
             format!("The message is not a request: {error}."),
         )
     })?;
     if envelope.jsonrpc != "2.0" {
-        return Err(Refusal::new(
+        return Err(Refusal::malformed(
             None,
             NOT_A_REQUEST,
             "The member jsonrpc must be \"2.0\".",
@@ -108,7 +113,7 @@ pub fn parse(payload: &[u8]) -> Result<Message<'_>, Refusal> {
     let id = match envelope.id {
         None => None,
         Some(raw) => Some(whole_number(raw.get()).ok_or_else(|| {
-            Refusal::new(
+            Refusal::malformed(
                 None,
                 NOT_A_REQUEST,
                 format!("The id must be a whole number from 1 to {HIGHEST_ID}."),
@@ -139,7 +144,7 @@ fn whole_number(text: &str) -> Option<u64> {
 pub fn params<'a, T: Deserialize<'a>>(id: u64, raw: Option<&'a RawValue>) -> Result<T, Refusal> {
     let text = raw.map_or("{}", RawValue::get);
     serde_json::from_str(text).map_err(|error| {
-        Refusal::new(
+        Refusal::malformed(
             Some(id),
             WRONG_PARAMS,
             format!("The params are refused: {error}."),

@@ -85,11 +85,7 @@ fn admit(service: &Arc<Service>, stream: Stream) {
             tokio::spawn(connection::run(Arc::clone(service), stream, slot));
         }
         Err(report) => {
-            let refusal = Refusal {
-                id: None,
-                code: FAILED,
-                report,
-            };
+            let refusal = Refusal::new(None, FAILED, report);
             tokio::spawn(connection::refuse(stream, refusal));
         }
     }

@@ -128,7 +128,7 @@ impl<'a> Session<'a> {
         };
         if !self.ids.insert(id) {
             let text = format!("The id {id} was used before in this connection.");
-            return Err(Refusal::new(None, NOT_A_REQUEST, text).into());
+            return Err(Refusal::malformed(None, NOT_A_REQUEST, text).into());
         }
         if !self.greeted && message.method != "hello" {
             return Err(no_hello(Some(id)));
@@ -145,18 +145,20 @@ impl<'a> Session<'a> {
             "stop" => self.stop(id, &message).await,
             "cancel" | "endInput" => {
                 let text = format!("{} is a notification and has no id.", message.method);
-                Err(Refusal::new(Some(id), NOT_A_REQUEST, text).into())
+                Err(Refusal::malformed(Some(id), NOT_A_REQUEST, text).into())
             }
             other => {
                 let text = format!("There is no method '{}'.", other.escape_debug());
-                Err(Refusal::new(Some(id), UNKNOWN_METHOD, text).into())
+                Err(Refusal::malformed(Some(id), UNKNOWN_METHOD, text).into())
             }
         }
     }
 
     async fn hello(&mut self, id: u64, message: &Message<'_>) -> Result<Flow, Refused> {
         if self.greeted {
-            return Err(Refusal::new(Some(id), NOT_A_REQUEST, "hello was said before.").into());
+            return Err(
+                Refusal::malformed(Some(id), NOT_A_REQUEST, "hello was said before.").into(),
+            );
         }
         let params: HelloParams =
             message::params(id, message.params).map_err(|refusal| Refused(refusal, Flow::Close))?;
@@ -180,14 +182,7 @@ impl<'a> Session<'a> {
         };
         if let Some(text) = mismatch {
             let report = ErrorReport::new(ErrorId::ProtocolMismatch, text);
-            return Err(Refused(
-                Refusal {
-                    id: Some(id),
-                    code: FAILED,
-                    report,
-                },
-                Flow::Close,
-            ));
+            return Err(Refused(Refusal::new(Some(id), FAILED, report), Flow::Close));
         }
         self.greeted = true;
         let result = HelloResult {
@@ -225,14 +220,7 @@ impl<'a> Session<'a> {
         let caller = self.service.caller(self.uid).await;
         self.service
             .manage(self.uid, &caller, method)
-            .map_err(|report| {
-                Refusal {
-                    id: Some(id),
-                    code: FAILED,
-                    report,
-                }
-                .into()
-            })
+            .map_err(|report| Refusal::new(Some(id), FAILED, report).into())
     }
 
     async fn invoke(&self, id: u64, message: &Message<'_>) -> Result<Flow, Refused> {
@@ -243,15 +231,9 @@ impl<'a> Session<'a> {
         {
             let text =
                 format!("The params are refused: deadlineMs must be 1 to {LONGEST_DEADLINE}.");
-            return Err(Refusal::new(Some(id), message::WRONG_PARAMS, text).into());
+            return Err(Refusal::malformed(Some(id), message::WRONG_PARAMS, text).into());
         }
-        let refused = |report| {
-            Refused::from(Refusal {
-                id: Some(id),
-                code: FAILED,
-                report,
-            })
-        };
+        let refused = |report| Refused::from(Refusal::new(Some(id), FAILED, report));
         if *self.service.phase().borrow() != Phase::Serving {
             let report = ErrorReport::new(ErrorId::HostUnavailable, "The service is ending.");
             return Err(refused(
@@ -310,7 +292,7 @@ impl<'a> Session<'a> {
         struct OfCall {
             call: CallId,
         }
-        let refused = |code, text: String| Refused::from(Refusal::new(None, code, text));
+        let refused = |code, text: String| Refused::from(Refusal::malformed(None, code, text));
         let known = matches!(message.method.as_ref(), "cancel" | "endInput");
         if !known {
             let requests = ["hello", "ping", "status", "invoke", "stop"];
@@ -369,12 +351,12 @@ impl<'a> Session<'a> {
                 return Ok(Flow::GoOn);
             }
             return Err(
-                Refusal::new(None, NOT_A_REQUEST, format!("There is no call {id}.")).into(),
+                Refusal::malformed(None, NOT_A_REQUEST, format!("There is no call {id}.")).into(),
             );
         };
         match call.chunk(payload.to_vec()) {
             Taken::Yes => Ok(Flow::GoOn),
-            Taken::Ended => Err(Refusal::new(
+            Taken::Ended => Err(Refusal::malformed(
                 None,
                 NOT_A_REQUEST,
                 format!("The input of call {id} was ended before."),
@@ -385,7 +367,10 @@ impl<'a> Session<'a> {
                     "More than {} chunks of call {id} came before they were acknowledged.",
                     Limits::WINDOW_CHUNKS
                 );
-                Err(Refused(Refusal::new(None, NOT_JSON, text), Flow::Close))
+                Err(Refused(
+                    Refusal::malformed(None, NOT_JSON, text),
+                    Flow::Close,
+                ))
             }
         }
     }
@@ -412,7 +397,7 @@ struct Nothing {}
 
 fn no_hello(id: Option<u64>) -> Refused {
     let text = "The first message of a connection must be hello.";
-    Refused(Refusal::new(id, NOT_A_REQUEST, text), Flow::Close)
+    Refused(Refusal::malformed(id, NOT_A_REQUEST, text), Flow::Close)
 }
 
 fn fault_of_ours() -> ErrorReport {
