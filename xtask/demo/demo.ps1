@@ -28,7 +28,7 @@ $steps = @(
         'Export-CsConfiguration -FileName "C:\Config.zip"',
         'Get-Item "C:\Config.zip" | Format-Table Name, Length'),
     @('A topology is changed by mistake; the file brings the old state back. First the plan, then the import.',
-        '(Get-CsTopology -AsXml).ToString().Replace("Redmond", "Seattle") | Set-Content "C:\Changed.xml" -Encoding utf8',
+        '(Get-CsTopology -AsXml).ToString().Replace("CountryCode=`"IE`"", "CountryCode=`"GB`"") | Set-Content "C:\Changed.xml" -Encoding utf8',
         'Publish-CsTopology -FileName "C:\Changed.xml" -WhatIf',
         'Publish-CsTopology -FileName "C:\Changed.xml"',
         'Import-CsConfiguration -FileName "C:\Config.zip" -WhatIf',
@@ -45,7 +45,7 @@ foreach ($step in $steps) {
     Write-Host ''
     Write-Host "# $title"
     foreach ($line in $lines) {
-        Write-Host "PS $(Get-Location)> $line"
+        Write-Host "PS $drive\> $line"
         Invoke-Expression $line.Replace('C:\', "$drive\") | Out-Default
     }
 }

@@ -42,11 +42,11 @@ pub fn with_payload(item: &str, signature: Uuid, payload: &str) -> Result<String
     let name_end = tag.find(char::is_whitespace).unwrap_or(tag.len());
     let name = tag.get(1..name_end).unwrap_or("Value");
     let old = value.attribute("Signature").unwrap_or_default();
-    let tag = if old.is_empty() {
-        tag.to_owned()
-    } else {
-        tag.replacen(old, &signature.to_string(), 1)
-    };
+    let mut tag = tag.to_owned();
+    for quote in ['"', '\''] {
+        let from = format!("Signature={quote}{old}{quote}");
+        tag = tag.replacen(&from, &format!("Signature=\"{signature}\""), 1);
+    }
     Ok(format!("{before}{tag}>{payload}</{name}>{after}"))
 }
 

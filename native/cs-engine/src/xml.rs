@@ -26,6 +26,25 @@ pub struct Element {
 }
 
 impl Element {
+    /// True when both say the same: white space between elements, comments and the order of attributes aside.
+    pub fn says_the_same(&self, other: &Self) -> bool {
+        let sorted = |element: &Self| {
+            let mut attributes = element.attributes.clone();
+            attributes.sort_unstable();
+            attributes
+        };
+        self.name == other.name
+            && self.namespace == other.namespace
+            && self.text == other.text
+            && self.children.len() == other.children.len()
+            && sorted(self) == sorted(other)
+            && self
+                .children
+                .iter()
+                .zip(&other.children)
+                .all(|(one, two)| one.says_the_same(two))
+    }
+
     /// The value of an attribute.
     pub fn attribute(&self, name: &str) -> Option<&str> {
         self.attributes

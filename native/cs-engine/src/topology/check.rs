@@ -110,16 +110,14 @@ pub struct Differences {
 }
 
 /// Compares two topologies part by part; `old` is absent for the first one.
-pub fn differences(old: Option<(&Element, &str)>, new: (&Element, &str)) -> Differences {
-    let before = old
-        .map(|(root, text)| parts(root, text))
-        .unwrap_or_default();
-    let after = parts(new.0, new.1);
+pub fn differences(old: Option<&Element>, new: &Element) -> Differences {
+    let before = old.map(parts).unwrap_or_default();
+    let after = parts(new);
     let mut found = Differences::default();
-    for (name, text) in &after {
+    for (name, part) in &after {
         match before.get(name) {
             None => found.added.push(name.clone()),
-            Some(old) if old != text => found.changed.push(name.clone()),
+            Some(old) if !old.says_the_same(part) => found.changed.push(name.clone()),
             Some(_) => {}
         }
     }
@@ -132,7 +130,17 @@ pub fn differences(old: Option<(&Element, &str)>, new: (&Element, &str)) -> Diff
     found
 }
 
-fn parts<'a>(topology: &Element, text: &'a str) -> BTreeMap<String, &'a str> {
+/// True when two topologies say the same, their signatures aside.
+pub fn same(one: &Element, two: &Element) -> bool {
+    let unsigned = |element: &Element| {
+        let mut element = element.clone();
+        element.attributes.retain(|(name, _)| name != "Signature");
+        element
+    };
+    unsigned(one).says_the_same(&unsigned(two))
+}
+
+fn parts(topology: &Element) -> BTreeMap<String, &Element> {
     let sites =
         entries(topology, "Sites").map(|site| (format!("site {}", site.value("SiteId")), site));
     let clusters = entries(topology, "Clusters")
@@ -160,7 +168,6 @@ fn parts<'a>(topology: &Element, text: &'a str) -> BTreeMap<String, &'a str> {
         .chain(instances)
         .chain(services)
         .chain(domains)
-        .map(|(name, element)| (name, text.get(element.range.clone()).unwrap_or_default()))
         .collect()
 }
 
@@ -193,9 +200,24 @@ mod tests {
     fn differences_name_what_administrators_know() {
         let new = SMALL.replace("Fqdn=\"a\"", "Fqdn=\"b\"");
         let (old_tree, new_tree) = (parse(SMALL).unwrap(), parse(&new).unwrap());
-        let found = differences(Some((&old_tree, SMALL)), (&new_tree, &new));
+        let found = differences(Some(&old_tree), &new_tree);
         assert_eq!(found.added, ["pool b"]);
         assert_eq!(found.removed, ["pool a"]);
         assert_eq!(found.changed, Vec::<String>::new());
+    }
+
+    #[test]
+    fn layout_is_no_difference() {
+        let indented = SMALL
+            .replace("><", ">\n  <")
+            .replace("SiteId=\"1\" Number=\"1\"", "Number=\"1\" SiteId=\"1\"");
+        let signed = indented.replace("<Topology>", "<Topology Signature=\"x\"><!-- by hand -->");
+        let (old, new) = (parse(SMALL).unwrap(), parse(&signed).unwrap());
+        assert!(same(&old, &new));
+        assert_eq!(differences(Some(&old), &new), Differences::default());
+        assert!(!same(
+            &old,
+            &parse(&signed.replace("\"a\"", "\"b\"")).unwrap()
+        ));
     }
 }

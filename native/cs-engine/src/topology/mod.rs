@@ -5,7 +5,7 @@ mod input;
 mod objects;
 mod stored;
 
-pub use check::{dangling, differences};
+pub use check::{dangling, differences, same};
 pub use input::decode;
 pub use objects::{TOPOLOGY_TYPE, object};
 pub use stored::stored;
