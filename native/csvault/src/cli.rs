@@ -54,9 +54,9 @@ enum Command {
         /// Serve all accounts of this machine; roles and groups decide what they may do
         #[arg(long)]
         system: bool,
-        /// End after so many minutes without a request; 0 means never
+        /// End after so many minutes without a request, also parts of one; 0 means never
         #[arg(long, value_name = "N")]
-        idle_minutes: Option<u32>,
+        idle_minutes: Option<f64>,
         /// Leave the session of the caller; for clients that start their own service
         #[arg(long, hide = true)]
         detach: bool,

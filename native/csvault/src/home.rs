@@ -99,6 +99,18 @@ pub fn prepare(path: &Path, mode: Mode) -> Result<(), ErrorReport> {
     }
 }
 
+/// Removes what a service that was killed was receiving. The caller holds the lock of the home.
+pub fn sweep(home: &Path) {
+    for entry in std::fs::read_dir(home.join("tmp"))
+        .into_iter()
+        .flatten()
+        .flatten()
+    {
+        // What cannot be removed is in nobody's way.
+        let _left_behind = std::fs::remove_file(entry.path());
+    }
+}
+
 fn make(path: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
     #[cfg(unix)]

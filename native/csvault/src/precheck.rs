@@ -36,19 +36,29 @@ pub fn check(bytes: &[u8]) -> Result<&str, JsonFault> {
     }
     let text =
         std::str::from_utf8(bytes).map_err(|error| JsonFault::NotUtf8(error.valid_up_to()))?;
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    Level(0)
-        .deserialize(&mut deserializer)
-        .and_then(|()| deserializer.end())
-        .map_err(|error| {
-            let what = error.to_string();
-            if what.starts_with(TOO_DEEP) || what.starts_with("recursion limit") {
-                JsonFault::TooDeep
-            } else {
-                JsonFault::Invalid(what)
-            }
-        })?;
+    check_from(text, Level(0))?;
     Ok(text)
+}
+
+/// Checks a member of an object that was looked at already.
+///
+/// # Errors
+/// The first fault.
+pub fn check_member(text: &str) -> Result<(), JsonFault> {
+    check_from(text, Level(1))
+}
+
+fn check_from(text: &str, level: Level) -> Result<(), JsonFault> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let checked = level.deserialize(&mut deserializer);
+    checked.and_then(|()| deserializer.end()).map_err(|error| {
+        let what = error.to_string();
+        if what.starts_with(TOO_DEEP) || what.starts_with("recursion limit") {
+            JsonFault::TooDeep
+        } else {
+            JsonFault::Invalid(what)
+        }
+    })
 }
 
 /// One value, so many levels down.

@@ -31,7 +31,7 @@ pub struct Options {
     /// For whom.
     pub mode: Mode,
     /// Minutes without a request before it ends; overrides the settings.
-    pub idle_minutes: Option<u32>,
+    pub idle_minutes: Option<f64>,
     /// Leave the session of the process that started it.
     pub detach: bool,
 }
@@ -91,6 +91,7 @@ pub fn run(options: &Options) -> Result<(), Fault> {
     }
     home::prepare(&options.home, options.mode)?;
     let lock = HomeLock::take(&options.home)?;
+    home::sweep(&options.home);
     let pipe_path = socket::locate(options.pipe.as_deref(), &options.home)?;
     let settings = Arc::new(Settings::load(&options.home, options.mode)?);
     let limits = settings.limits.resolve();
@@ -120,8 +121,7 @@ pub fn run(options: &Options) -> Result<(), Fault> {
         pipe: pipe_path.clone(),
     });
     let idle = match (options.mode, options.idle_minutes) {
-        (_, Some(0)) => None,
-        (_, Some(minutes)) => Some(Duration::from_secs(u64::from(minutes) * 60)),
+        (_, Some(minutes)) => idle_time(minutes)?,
         (Mode::Embedded, None) => settings.idle(),
         (Mode::System, None) => None,
     };
@@ -142,6 +142,19 @@ pub fn run(options: &Options) -> Result<(), Fault> {
     drop(service);
     drop(lock);
     Ok(())
+}
+
+/// Minutes as a time; 0 means for ever.
+fn idle_time(minutes: f64) -> Result<Option<Duration>, ErrorReport> {
+    if minutes == 0.0 {
+        return Ok(None);
+    }
+    Duration::try_from_secs_f64(minutes * 60.0)
+        .map(Some)
+        .map_err(|_| {
+            let text = format!("{minutes} is no number of minutes.");
+            ErrorReport::new(ErrorId::ParameterInvalid, text).on("Parameter", "idle-minutes")
+        })
 }
 
 fn not_started(error: &std::io::Error) -> ErrorReport {
@@ -179,6 +192,8 @@ fn say_ready(home: &Path, pipe: &Path) {
 fn stop_on_signals(service: &Arc<Service>) -> Result<(), ErrorReport> {
     use tokio::signal::unix::{SignalKind, signal};
 
+    // A file size limit is an error of the write that meets it, and must not end the service.
+    let _ignored = signal(SignalKind::from_raw(nix::libc::SIGXFSZ));
     for kind in [
         SignalKind::terminate(),
         SignalKind::interrupt(),

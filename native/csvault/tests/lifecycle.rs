@@ -264,12 +264,15 @@ fn bad_settings_are_named_with_their_line() {
 
 #[test]
 fn an_embedded_service_ends_when_nobody_uses_it() {
-    // The smallest unit is a minute; a service that was told 0 never ends, which the other tests show.
     let home = home();
-    home.settings(json!({"idleMinutes": 0}));
-    let host = home.start();
-    assert!(host.client().is_served());
-    assert!(host.stop().success());
+    let host = home.start_with(&["--idle-minutes", "0.005"]);
+    // A connection that asks nothing does not count as use.
+    let mut client = host.client();
+    assert_eq!(client.read(), cs_testkit::Frame::Closed);
+    assert!(host.wait().success());
+    assert!(!home.path().join("csvault.sock").exists());
+    let said = home.try_start(&["--idle-minutes=-1"]).unwrap_err();
+    assert!(said.contains("minutes"), "{said}");
 }
 
 #[test]

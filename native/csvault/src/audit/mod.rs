@@ -125,12 +125,22 @@ impl AuditLog {
 
     fn write(&self, fields: &[(&str, &str)], durable: bool) -> io::Result<()> {
         let time = self.clock.now();
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let state = &mut *state;
+        {
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            self.write_line(&mut state, &time, fields)?;
+        }
+        // Behind the lock: other lines need not wait for the disk.
+        if durable {
+            self.file.sync_data()?;
+            self.still_there()?;
+        }
+        Ok(())
+    }
+
+    fn write_line(&self, state: &mut State, time: &str, fields: &[(&str, &str)]) -> io::Result<()> {
         let number = state.head.number + 1;
-        let hash = seal(&mut state.text, number, &time, fields, &state.head.hash);
-        let written = (&*self.file).write_all(state.text.as_bytes());
-        if let Err(error) = written {
+        let hash = seal(&mut state.text, number, time, fields, &state.head.hash);
+        if let Err(error) = (&*self.file).write_all(state.text.as_bytes()) {
             // Half a line must not stand in front of the next one.
             self.file.set_len(state.length)?;
             return Err(error);
@@ -139,10 +149,6 @@ impl AuditLog {
         state.head = Head { number, hash };
         // Behind the line that it repeats, so that it is never ahead of the log.
         let _shows_as_a_shorter_head = state.head.write(&mut state.head_file);
-        if durable {
-            self.file.sync_data()?;
-            self.still_there()?;
-        }
         Ok(())
     }
 

@@ -397,3 +397,91 @@ impl CallIo for InlineIo {
         Err(no_input())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn the_window_holds_sixteen_chunks_and_half_of_them_come_back_together() {
+        let call = CallState::new(1);
+        for _ in 0..Limits::WINDOW_CHUNKS {
+            assert_eq!(call.chunk(vec![0; 9]), Taken::Yes);
+        }
+        assert_eq!(call.chunk(vec![0; 9]), Taken::TooMany);
+        for _ in 1..ACKNOWLEDGED_TOGETHER {
+            assert_eq!(call.next_chunk(PATIENCE).unwrap().unwrap().1, 0);
+        }
+        // Taken, and not told yet: the client is as far ahead as before.
+        assert_eq!(call.chunk(vec![0; 9]), Taken::TooMany);
+        assert_eq!(
+            call.next_chunk(PATIENCE).unwrap().unwrap().1,
+            ACKNOWLEDGED_TOGETHER
+        );
+        assert_eq!(call.chunk(vec![0; 9]), Taken::Yes);
+    }
+
+    #[test]
+    fn the_first_reason_to_stop_counts() {
+        let call = CallState::new(1);
+        assert!(!call.is_stopped());
+        call.stop(StopReason::TimedOut);
+        call.stop(StopReason::Cancelled);
+        assert_eq!(call.stop_report().id, ErrorId::CallTimedOut);
+        assert_eq!(
+            call.next_chunk(PATIENCE).unwrap_err().id,
+            ErrorId::CallTimedOut
+        );
+    }
+
+    #[test]
+    fn input_is_received_whole_and_within_its_limit() {
+        use std::io::Read;
+
+        let folder = tempfile::tempdir().unwrap();
+        let rules = InputRules {
+            folder: folder.path().to_owned(),
+            bytes: 10,
+            patience: PATIENCE,
+        };
+        let outbox = Outbox::default();
+        let chunk = |bytes: &[u8]| [&1_u64.to_le_bytes(), bytes].concat();
+
+        let call = CallState::new(1);
+        call.chunk(chunk(b"hello "));
+        call.chunk(chunk(b"you"));
+        assert!(call.end_input());
+        assert!(!call.end_input());
+        assert_eq!(call.chunk(chunk(b"late")), Taken::Ended);
+        let mut text = String::new();
+        PipeIo::new(&call, &outbox, &rules, true)
+            .input()
+            .unwrap()
+            .read_to_string(&mut text)
+            .unwrap();
+        assert_eq!(text, "hello you");
+
+        let call = CallState::new(1);
+        call.chunk(chunk(b"hello you!!"));
+        let report = PipeIo::new(&call, &outbox, &rules, true)
+            .input()
+            .unwrap_err();
+        assert_eq!(report.id, ErrorId::LimitExceeded);
+        let report = PipeIo::new(&call, &outbox, &rules, false)
+            .input()
+            .unwrap_err();
+        assert_eq!(report.id, ErrorId::ParameterInvalid);
+
+        let nowhere = InputRules {
+            folder: folder.path().join("none"),
+            ..rules
+        };
+        let report = PipeIo::new(&call, &outbox, &nowhere, true)
+            .input()
+            .unwrap_err();
+        assert_eq!(report.id, ErrorId::StoreFailed);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+}

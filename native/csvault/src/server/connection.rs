@@ -1,17 +1,16 @@
 //! One connection from its first frame to its last.
 
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use interprocess::local_socket::tokio::Stream;
-use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 use tokio::time::{Instant, timeout};
 
 use super::frames::{FrameReader, ReadFault};
 use super::message::Refusal;
 use super::outbox::Outbox;
+use super::pipe::{Pipe, Reading, Writing};
 use super::service::{ConnectionSlot, Phase, Service};
 use super::session::{Flow, Session};
 
@@ -23,10 +22,12 @@ pub async fn run(service: Arc<Service>, stream: Stream, slot: ConnectionSlot) {
     let outbox = Arc::new(Outbox::default());
     let mut phase = service.phase();
     let patience = Duration::from_millis(service.parts.limits.write_ms);
-    let mut writing = std::pin::pin!(write_frames(&stream, &outbox, patience));
-    let mut session = Session::new(&service, &stream, &outbox, slot.uid);
+    let mut pipe = Pipe::new(stream);
+    let (reading, writing) = pipe.split();
+    let mut session = Session::new(&service, &writing, &outbox, slot.uid);
+    let mut writing = std::pin::pin!(write_frames(&writing, &outbox, patience));
     let told = {
-        let reading = read_frames(&service, &mut session, &stream);
+        let reading = read_frames(&service, &mut session, reading);
         tokio::select! {
             ending = reading => ending,
             () = &mut writing => Ending::Gone,
@@ -56,9 +57,13 @@ enum Ending {
     Told,
 }
 
-async fn read_frames(service: &Arc<Service>, session: &mut Session<'_>, stream: &Stream) -> Ending {
+async fn read_frames(
+    service: &Arc<Service>,
+    session: &mut Session<'_>,
+    reading: Reading<'_>,
+) -> Ending {
     let limits = &service.parts.limits;
-    let mut reader = FrameReader::new(stream, Duration::from_millis(limits.frame_ms));
+    let mut reader = FrameReader::new(reading, Duration::from_millis(limits.frame_ms));
     let hello_until = Instant::now() + Duration::from_millis(limits.hello_ms);
     loop {
         let until = (!session.greeted()).then_some(hello_until);
@@ -66,7 +71,7 @@ async fn read_frames(service: &Arc<Service>, session: &mut Session<'_>, stream: 
             Ok(frame) => frame,
             Err(ReadFault::Gone) => return Ending::Gone,
             Err(ReadFault::Lost(refusal)) => {
-                session.reply(refusal.frame()).await;
+                session.reply(refusal.frame());
                 return Ending::Told;
             }
         };
@@ -78,13 +83,12 @@ async fn read_frames(service: &Arc<Service>, session: &mut Session<'_>, stream: 
 }
 
 /// Sends what comes into the outbox, until the client is gone or takes nothing for too long.
-async fn write_frames(stream: &Stream, outbox: &Outbox, patience: Duration) {
+async fn write_frames(writing: &Writing<'_>, outbox: &Outbox, patience: Duration) {
     loop {
         let frame = outbox.next().await;
         let mut rest = frame.as_slice();
-        let mut stream = stream;
         while !rest.is_empty() {
-            match timeout(patience, stream.write(rest)).await {
+            match timeout(patience, writing.write(rest)).await {
                 Ok(Ok(count)) if count > 0 => rest = rest.get(count..).unwrap_or_default(),
                 _ => return,
             }
@@ -94,20 +98,12 @@ async fn write_frames(stream: &Stream, outbox: &Outbox, patience: Duration) {
 }
 
 /// Sends a frame at once when nothing is in front of it; what the client does not take now goes through the outbox.
-pub async fn send(stream: &Stream, outbox: &Outbox, mut frame: Vec<u8>) {
+pub fn send(writing: &Writing<'_>, outbox: &Outbox, mut frame: Vec<u8>) {
     if !outbox.begin_direct() {
         outbox.push(frame);
         return;
     }
-    let sent = std::future::poll_fn(|context| {
-        let mut stream = stream;
-        match Pin::new(&mut stream).poll_write(context, &frame) {
-            Poll::Ready(Ok(count)) => Poll::Ready(count),
-            // A fault shows again when the outbox is sent.
-            Poll::Ready(Err(_)) | Poll::Pending => Poll::Ready(0),
-        }
-    })
-    .await;
+    let sent = writing.write_now(&frame);
     let rest = (sent < frame.len()).then(|| frame.split_off(sent));
     outbox.end_direct(rest);
 }

@@ -4,11 +4,11 @@ use std::ops::Range;
 use std::time::Duration;
 
 use cs_contract::{ErrorId, ErrorReport, FrameHeader, FrameHeaderError, FrameKind, Limits};
-use interprocess::local_socket::tokio::Stream;
 use tokio::io::AsyncReadExt;
 use tokio::time::{Instant, timeout_at};
 
 use super::message::{NOT_JSON, Refusal};
+use super::pipe::Reading;
 
 /// Room for what usually comes in; longer frames get their own.
 const BUFFER_BYTES: usize = 16 * 1024;
@@ -33,7 +33,7 @@ pub enum Payload {
 
 /// Reads the frames of one connection.
 pub struct FrameReader<'a> {
-    stream: &'a Stream,
+    stream: Reading<'a>,
     patience: Duration,
     buffer: Vec<u8>,
     start: usize,
@@ -42,7 +42,7 @@ pub struct FrameReader<'a> {
 
 impl<'a> FrameReader<'a> {
     /// A reader; a frame must be complete within `patience` after its first byte.
-    pub fn new(stream: &'a Stream, patience: Duration) -> Self {
+    pub fn new(stream: Reading<'a>, patience: Duration) -> Self {
         Self {
             stream,
             patience,
@@ -98,10 +98,9 @@ impl<'a> FrameReader<'a> {
                 None => None,
             };
             let room = self.buffer.get_mut(self.end..).unwrap_or_default();
-            let mut stream = self.stream;
             let read = match until {
-                None => stream.read(room).await,
-                Some(until) => timeout_at(until, stream.read(room))
+                None => self.stream.read(room).await,
+                Some(until) => timeout_at(until, self.stream.read(room))
                     .await
                     .map_err(|_| late(has_begun, self.patience))?,
             };
@@ -127,7 +126,7 @@ impl<'a> FrameReader<'a> {
         self.start = 0;
         self.end = 0;
         let missing = header.length - bytes.len();
-        let mut rest = self.stream.take(missing as u64);
+        let mut rest = (&mut self.stream).take(missing as u64);
         match timeout_at(until, rest.read_to_end(&mut bytes)).await {
             Err(_) => Err(late(true, self.patience)),
             Ok(Ok(count)) if count == missing => Ok((header.kind, Payload::Own(bytes))),

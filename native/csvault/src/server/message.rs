@@ -1,6 +1,7 @@
 //! Messages as they come in and go out.
 
 use std::borrow::Cow;
+use std::io::Write as _;
 
 use cs_contract::{ErrorId, ErrorReport, FrameHeader, FrameKind, Limits};
 use serde::{Deserialize, Serialize};
@@ -77,47 +78,17 @@ struct Envelope<'a> {
 /// # Errors
 /// What is wrong with it. The connection may go on.
 pub fn parse(payload: &[u8]) -> Result<Message<'_>, Refusal> {
-    let text = precheck::check(payload).map_err(|fault| match fault {
-        JsonFault::TooDeep => Refusal::new(
-            None,
-            NOT_JSON,
-            ErrorReport::new(
-                ErrorId::LimitExceeded,
-                format!("The message is refused: {fault}."),
-            )
-            .hint("Send a flatter message."),
-        ),
-        fault => Refusal::malformed(None, NOT_JSON, format!("The message is refused: {fault}.")),
-    })?;
-    if text.trim_start().starts_with('[') {
-        return Err(Refusal::malformed(
-            None,
-            NOT_A_REQUEST,
-            "Batches are not accepted; send one message in a frame.",
-        ));
-    }
-    let envelope: Envelope<'_> = serde_json::from_str(text).map_err(|error| {
-        Refusal::malformed(
-            None,
-            NOT_A_REQUEST,
-            format!("The message is not a request: {error}."),
-        )
-    })?;
+    // A good message is read once; what is wrong with a bad one is found out afterwards.
+    let envelope = envelope(payload).ok_or_else(|| refusal(payload))?;
     if envelope.jsonrpc != "2.0" {
-        return Err(Refusal::malformed(
-            None,
-            NOT_A_REQUEST,
-            "The member jsonrpc must be \"2.0\".",
-        ));
+        let text = "The member jsonrpc must be \"2.0\".";
+        return Err(Refusal::malformed(None, NOT_A_REQUEST, text));
     }
     let id = match envelope.id {
         None => None,
         Some(raw) => Some(whole_number(raw.get()).ok_or_else(|| {
-            Refusal::malformed(
-                None,
-                NOT_A_REQUEST,
-                format!("The id must be a whole number from 1 to {HIGHEST_ID}."),
-            )
+            let text = format!("The id must be a whole number from 1 to {HIGHEST_ID}.");
+            Refusal::malformed(None, NOT_A_REQUEST, text)
         })?),
     };
     Ok(Message {
@@ -125,6 +96,47 @@ pub fn parse(payload: &[u8]) -> Result<Message<'_>, Refusal> {
         method: envelope.method,
         params: envelope.params,
     })
+}
+
+/// The envelope of a text that is good in every way.
+fn envelope(payload: &[u8]) -> Option<Envelope<'_>> {
+    let text = std::str::from_utf8(payload).ok()?;
+    // Its members have no members of their own but for the parameters, so these alone need a second look.
+    let envelope: Envelope<'_> = is_object(text).then(|| serde_json::from_str(text).ok())??;
+    let checked = envelope
+        .params
+        .is_none_or(|raw| precheck::check_member(raw.get()).is_ok());
+    checked.then_some(envelope)
+}
+
+fn is_object(text: &str) -> bool {
+    text.trim_ascii_start().starts_with('{')
+}
+
+/// What is wrong with a payload that has no good envelope.
+fn refusal(payload: &[u8]) -> Refusal {
+    let text = match precheck::check(payload) {
+        Ok(text) => text,
+        Err(fault) => {
+            let what = format!("The message is refused: {fault}.");
+            return match fault {
+                JsonFault::TooDeep => {
+                    let report = ErrorReport::new(ErrorId::LimitExceeded, what);
+                    Refusal::new(None, NOT_JSON, report.hint("Send a flatter message."))
+                }
+                _ => Refusal::malformed(None, NOT_JSON, what),
+            };
+        }
+    };
+    if text.trim_ascii_start().starts_with('[') {
+        let what = "Batches are not accepted; send one message in a frame.";
+        return Refusal::malformed(None, NOT_A_REQUEST, what);
+    }
+    let what = match serde_json::from_str::<Envelope<'_>>(text) {
+        Err(error) => format!("The message is not a request: {error}."),
+        Ok(_) => "The message is not a request.".to_owned(),
+    };
+    Refusal::malformed(None, NOT_A_REQUEST, what)
 }
 
 /// A number in digits alone: `1.0` and `1e3` are not ids.
@@ -143,6 +155,10 @@ fn whole_number(text: &str) -> Option<u64> {
 /// What is wrong with them.
 pub fn params<'a, T: Deserialize<'a>>(id: u64, raw: Option<&'a RawValue>) -> Result<T, Refusal> {
     let text = raw.map_or("{}", RawValue::get);
+    if !is_object(text) {
+        let text = "The params are refused: they must be an object.";
+        return Err(Refusal::malformed(Some(id), WRONG_PARAMS, text));
+    }
     serde_json::from_str(text).map_err(|error| {
         Refusal::malformed(
             Some(id),
@@ -163,9 +179,13 @@ pub fn no_params(id: u64, raw: Option<&RawValue>) -> Result<(), Refusal> {
     params::<Nothing>(id, raw).map(|_| ())
 }
 
+/// Room that most frames do with.
+const USUAL_BYTES: usize = 256;
+
 /// A frame of JSON: the header, and what `write` puts behind it.
 fn frame(write: impl FnOnce(&mut Vec<u8>) -> serde_json::Result<()>) -> Vec<u8> {
-    let mut bytes = vec![0; Limits::HEADER_BYTES];
+    let mut bytes = Vec::with_capacity(USUAL_BYTES);
+    bytes.extend_from_slice(&[0; Limits::HEADER_BYTES]);
     if write(&mut bytes).is_err() {
         // Our own types always can be put into JSON; an empty object shows it if that changes.
         bytes.truncate(Limits::HEADER_BYTES);
@@ -184,8 +204,7 @@ fn frame(write: impl FnOnce(&mut Vec<u8>) -> serde_json::Result<()>) -> Vec<u8> 
 /// The frame of a good answer.
 pub fn result_frame<T: Serialize>(id: u64, result: &T) -> Vec<u8> {
     frame(|bytes| {
-        bytes
-            .extend_from_slice(format!("{{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":").as_bytes());
+        let _always_room = write!(bytes, "{{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":");
         serde_json::to_writer(&mut *bytes, result)?;
         bytes.push(b'}');
         Ok(())

@@ -5,6 +5,7 @@ mod connection;
 mod frames;
 mod message;
 mod outbox;
+mod pipe;
 mod service;
 mod session;
 
@@ -29,6 +30,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Quiet time before exports are prepared.
 const QUIET: Duration = Duration::from_millis(100);
+
+/// How often quiet time is looked for.
+const QUIET_TRIES: u32 = 50;
 
 /// The pause after a connection that could not be accepted, for want of file descriptors mostly.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -91,15 +95,21 @@ fn admit(service: &Arc<Service>, stream: Stream) {
     }
 }
 
-/// Ends when nobody used the service for so long.
+/// Ends when nobody used the service for so long, or at most a quarter longer.
 async fn unused(service: &Service, idle: Option<Duration>) {
     let Some(idle) = idle else {
         return std::future::pending().await;
     };
-    loop {
-        match idle.checked_sub(service.unused_for()) {
-            None | Some(Duration::ZERO) => return,
-            Some(left) => tokio::time::sleep(left).await,
+    let mut before = service.requests();
+    let mut quiet_quarters = 0;
+    while quiet_quarters < 4 {
+        tokio::time::sleep(idle / 4).await;
+        let now = service.requests();
+        if now == before && !service.is_busy() {
+            quiet_quarters += 1;
+        } else {
+            quiet_quarters = 0;
+            before = now;
         }
     }
 }
@@ -110,11 +120,7 @@ async fn prepare_exports(service: Arc<Service>) {
     loop {
         service.changed.notified().await;
         loop {
-            service.is_quiet().await;
-            tokio::time::sleep(QUIET).await;
-            if service.unused_for() < QUIET {
-                continue;
-            }
+            wait_for_quiet(&service).await;
             let working = Arc::clone(&service);
             let left = tokio::task::spawn_blocking(move || working.parts.engine.idle()).await;
             // A store that cannot be read or written shows in the calls that need it.
@@ -123,4 +129,17 @@ async fn prepare_exports(service: Arc<Service>) {
             }
         }
     }
+}
+
+/// Waits for a moment without requests; if there is none for long, for one without long calls.
+async fn wait_for_quiet(service: &Service) {
+    for _ in 0..QUIET_TRIES {
+        service.is_quiet().await;
+        let before = service.requests();
+        tokio::time::sleep(QUIET).await;
+        if service.requests() == before {
+            break;
+        }
+    }
+    service.is_quiet().await;
 }

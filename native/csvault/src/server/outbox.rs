@@ -166,7 +166,7 @@ impl Outbox {
     }
 
     async fn waits_for_less_than(&self, bytes: usize) {
-        loop {
+        while self.state().bytes >= bytes {
             let emptied = self.emptied.notified();
             let mut emptied = std::pin::pin!(emptied);
             // Registered before the look, so that nothing is missed in between.

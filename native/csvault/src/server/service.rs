@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cs_contract::{ErrorId, ErrorReport, StatusResult};
 use cs_engine::{Audit, AuditEntry, AuditPhase, Engine};
@@ -62,9 +62,7 @@ pub struct Service {
     /// For the input of calls.
     pub input: InputRules,
     usage: Mutex<Usage>,
-    started: Instant,
-    /// Milliseconds from the start to the last request.
-    last_request: AtomicU64,
+    requests: AtomicU64,
     phase: watch::Sender<Phase>,
     /// Somebody wants the service to end.
     pub stop_wanted: Notify,
@@ -101,8 +99,7 @@ impl Service {
             parts,
             input,
             usage: Mutex::default(),
-            started: Instant::now(),
-            last_request: AtomicU64::new(0),
+            requests: AtomicU64::new(0),
             phase: watch::Sender::new(Phase::Serving),
             stop_wanted: Notify::new(),
             changed: Notify::new(),
@@ -130,17 +127,17 @@ impl Service {
 
     /// Remembers that somebody used the service.
     pub fn used(&self) {
-        let now = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.last_request.store(now, Ordering::Relaxed);
+        self.requests.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How long nobody used it; zero while a call runs.
-    pub fn unused_for(&self) -> Duration {
-        if !self.usage().running.is_empty() {
-            return Duration::ZERO;
-        }
-        let last = Duration::from_millis(self.last_request.load(Ordering::Relaxed));
-        self.started.elapsed().saturating_sub(last)
+    /// A number that changes when somebody uses the service.
+    pub fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// True while a call runs.
+    pub fn is_busy(&self) -> bool {
+        !self.usage().running.is_empty()
     }
 
     /// Admits a connection.

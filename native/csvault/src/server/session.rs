@@ -11,7 +11,6 @@ use cs_contract::{
 };
 use cs_engine::Call;
 use cs_rbac::Caller;
-use interprocess::local_socket::tokio::Stream;
 use serde::Deserialize;
 
 use super::call::{CallState, InlineIo, PipeIo, StopReason, Taken};
@@ -21,6 +20,7 @@ use super::message::{
     result_frame,
 };
 use super::outbox::Outbox;
+use super::pipe::Writing;
 use super::service::{CallSlot, Phase, Service};
 
 /// The longest deadline, in milliseconds: a day.
@@ -50,7 +50,7 @@ type Calls = Arc<Mutex<HashMap<CallId, Arc<CallState>>>>;
 /// The state of one connection.
 pub struct Session<'a> {
     service: &'a Arc<Service>,
-    stream: &'a Stream,
+    writing: &'a Writing<'a>,
     outbox: &'a Arc<Outbox>,
     uid: u32,
     greeted: bool,
@@ -62,13 +62,13 @@ impl<'a> Session<'a> {
     /// The session of a connection that was just made.
     pub fn new(
         service: &'a Arc<Service>,
-        stream: &'a Stream,
+        writing: &'a Writing<'a>,
         outbox: &'a Arc<Outbox>,
         uid: u32,
     ) -> Self {
         Self {
             service,
-            stream,
+            writing,
             outbox,
             uid,
             greeted: false,
@@ -83,8 +83,8 @@ impl<'a> Session<'a> {
     }
 
     /// Sends a frame.
-    pub async fn reply(&self, frame: Vec<u8>) {
-        send(self.stream, self.outbox, frame).await;
+    pub fn reply(&self, frame: Vec<u8>) {
+        send(self.writing, self.outbox, frame);
     }
 
     /// Waits until the client took enough of what it was sent.
@@ -114,7 +114,7 @@ impl<'a> Session<'a> {
         match outcome {
             Ok(flow) => flow,
             Err(Refused(refusal, flow)) => {
-                self.reply(refusal.frame()).await;
+                self.reply(refusal.frame());
                 flow
             }
         }
@@ -137,7 +137,7 @@ impl<'a> Session<'a> {
             "hello" => self.hello(id, &message).await,
             "ping" => {
                 message::no_params(id, message.params)?;
-                self.reply(result_frame(id, &Nothing {})).await;
+                self.reply(result_frame(id, &Nothing {}));
                 Ok(Flow::GoOn)
             }
             "status" => self.status(id, &message).await,
@@ -192,7 +192,7 @@ impl<'a> Session<'a> {
             manifests: own.to_owned(),
             pid: std::process::id(),
         };
-        self.reply(result_frame(id, &result)).await;
+        self.reply(result_frame(id, &result));
         Ok(Flow::GoOn)
     }
 
@@ -204,14 +204,14 @@ impl<'a> Session<'a> {
             Ok(status) => result_frame(id, &status),
             Err(_) => error_frame(Some(id), FAILED, &fault_of_ours()),
         };
-        self.reply(frame).await;
+        self.reply(frame);
         Ok(Flow::GoOn)
     }
 
     async fn stop(&self, id: u64, message: &Message<'_>) -> Result<Flow, Refused> {
         message::no_params(id, message.params)?;
         self.manage(id, "stop").await?;
-        self.reply(result_frame(id, &Nothing {})).await;
+        self.reply(result_frame(id, &Nothing {}));
         self.service.stop_wanted.notify_one();
         Ok(Flow::GoOn)
     }
@@ -242,8 +242,7 @@ impl<'a> Session<'a> {
         }
         let caller = self.service.caller(self.uid).await;
         if !params.input && self.service.parts.engine.runs_inline(&params.cmdlet) {
-            self.reply(run_inline(self.service, &caller, id, &params))
-                .await;
+            self.reply(run_inline(self.service, &caller, id, &params));
             return Ok(Flow::GoOn);
         }
         let call = CallState::new(id);
