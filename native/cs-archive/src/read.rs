@@ -1,6 +1,7 @@
 //! A package as a stream of events.
 
 use std::io::{Read, Seek};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 
 use crate::directory::{Entry, entries};
 use crate::inflate::{Content, Total};
@@ -12,12 +13,15 @@ use crate::{PackageEvent, PackageSummary, PartRole, ReadError, ReadLimits};
 /// Bytes that are inflated at once.
 const BUFFER_BYTES: usize = 256 * 1024;
 
+/// Buffers that are on their way between the two threads. Memory is bounded by them.
+const BUFFERS: usize = 4;
+
 /// Reads a package to its end and hands its events to `each`, in the order of its bytes. What was handed out counts only when this
-/// returns without an error.
+/// returns without an error. A second thread inflates ahead.
 ///
 /// # Errors
 /// Any [`ReadError`]: the first fault found, an error of `each`, or [`ReadError::Stopped`] when `stop` says so.
-pub fn read<R: Read + Seek>(
+pub fn read<R: Read + Seek + Send>(
     input: &mut R,
     limits: &ReadLimits,
     stop: &dyn Fn() -> bool,
@@ -32,31 +36,113 @@ pub fn read<R: Read + Seek>(
             part: DOC_ITEM_SET.to_owned(),
         });
     }
-    let mut summary = PackageSummary::default();
+    let (filled, pieces) = sync_channel(BUFFERS);
+    let (emptied, empty) = channel();
+    for _ in 0..BUFFERS {
+        let _there_is_room = emptied.send(vec![0; BUFFER_BYTES]);
+    }
+    std::thread::scope(|scope| {
+        let all = &entries;
+        let inflater = scope.spawn(move || inflate(input, all, limits, empty, filled));
+        let mut pieces = Pieces { pieces, emptied };
+        let outcome = parts(&entries, limits, &mut pieces, stop, each);
+        // Without its channels the other thread ends, wherever it is.
+        drop(pieces);
+        let total = inflater.join().unwrap_or(Err(ReadError::Stopped));
+        // Its own error came over the channel already, in its place among the bytes.
+        let mut summary = outcome?;
+        summary.bytes = total?;
+        Ok(summary)
+    })
+}
+
+/// A buffer with so many bytes in it, none at the end of an entry; or the fault that ends the reading.
+type Piece = Result<(Vec<u8>, usize), ReadError>;
+
+/// The first thread: the content of all entries, one after the other. Returns how many bytes there were.
+fn inflate<R: Read + Seek>(
+    input: &mut R,
+    entries: &[Entry],
+    limits: &ReadLimits,
+    empty: Receiver<Vec<u8>>,
+    filled: SyncSender<Piece>,
+) -> Result<u64, ReadError> {
     let mut total = Total::default();
-    let mut buffer = vec![0; BUFFER_BYTES];
-    for entry in &entries {
+    for entry in entries {
+        let mut content = match Content::open(input, entry, limits, &mut total) {
+            Ok(content) => content,
+            Err(error) => {
+                let _nobody_listens = filled.send(Err(error));
+                return Err(ReadError::Stopped);
+            }
+        };
+        loop {
+            let mut buffer = empty.recv().map_err(|_| ReadError::Stopped)?;
+            let piece = content.read(&mut buffer).map(|length| (buffer, length));
+            let last = !matches!(&piece, Ok((_, length)) if *length > 0);
+            let failed = piece.is_err();
+            filled.send(piece).map_err(|_| ReadError::Stopped)?;
+            if failed {
+                return Err(ReadError::Stopped);
+            }
+            if last {
+                break;
+            }
+        }
+    }
+    Ok(total.0)
+}
+
+/// The receiving end of the other thread.
+struct Pieces {
+    pieces: Receiver<Piece>,
+    emptied: Sender<Vec<u8>>,
+}
+
+impl Pieces {
+    /// Hands the next bytes to `take`; false at the end of the entry.
+    fn next(
+        &mut self,
+        stop: &dyn Fn() -> bool,
+        take: &mut dyn FnMut(&[u8]) -> Result<(), ReadError>,
+    ) -> Result<bool, ReadError> {
+        if stop() {
+            return Err(ReadError::Stopped);
+        }
+        let (buffer, length) = self.pieces.recv().unwrap_or(Err(ReadError::Stopped))?;
+        take(buffer.get(..length).unwrap_or_default())?;
+        let _it_may_be_done = self.emptied.send(buffer);
+        Ok(length > 0)
+    }
+}
+
+/// The second thread: what the bytes mean.
+fn parts(
+    entries: &[Entry],
+    limits: &ReadLimits,
+    pieces: &mut Pieces,
+    stop: &dyn Fn() -> bool,
+    each: &mut dyn FnMut(PackageEvent) -> Result<(), ReadError>,
+) -> Result<PackageSummary, ReadError> {
+    let mut summary = PackageSummary::default();
+    for entry in entries {
         each(PackageEvent::Part {
             name: entry.name.clone(),
             role: role(entry),
         })?;
-        let mut content = Content::open(input, entry, limits, &mut total)?;
-        let mut fill = |buffer: &mut [u8]| {
-            if stop() {
-                Err(ReadError::Stopped)
-            } else {
-                content.read(buffer)
-            }
-        };
         match role(entry) {
             PartRole::DocItemSet => {
-                documents(entry, limits, &mut buffer, &mut fill, &mut summary, each)?
+                let mut scanner = Scanner::new(&entry.name, limits);
+                let mut splitter = Splitter::new(&entry.name, limits, &mut summary, each);
+                while pieces.next(stop, &mut |bytes| {
+                    scanner.push(bytes, bytes.is_empty(), &mut splitter)
+                })? {}
+                splitter.finish()?;
             }
-            PartRole::Opaque => opaque(entry, limits, &mut buffer, &mut fill, each)?,
+            PartRole::Opaque => opaque(entry, limits, pieces, stop, each)?,
         }
         each(PackageEvent::PartEnd)?;
     }
-    summary.bytes = total.0;
     Ok(summary)
 }
 
@@ -64,7 +150,7 @@ pub fn read<R: Read + Seek>(
 ///
 /// # Errors
 /// Any [`ReadError`].
-pub fn check<R: Read + Seek>(
+pub fn check<R: Read + Seek + Send>(
     input: &mut R,
     limits: &ReadLimits,
 ) -> Result<PackageSummary, ReadError> {
@@ -79,41 +165,17 @@ fn role(entry: &Entry) -> PartRole {
     }
 }
 
-type Fill<'f> = dyn FnMut(&mut [u8]) -> Result<usize, ReadError> + 'f;
-
-fn documents(
-    entry: &Entry,
-    limits: &ReadLimits,
-    buffer: &mut [u8],
-    fill: &mut Fill<'_>,
-    summary: &mut PackageSummary,
-    each: &mut dyn FnMut(PackageEvent) -> Result<(), ReadError>,
-) -> Result<(), ReadError> {
-    let mut scanner = Scanner::new(&entry.name, limits);
-    let mut splitter = Splitter::new(&entry.name, limits, summary, each);
-    loop {
-        let length = fill(buffer)?;
-        let bytes = buffer.get(..length).unwrap_or_default();
-        scanner.push(bytes, length == 0, &mut splitter)?;
-        if length == 0 {
-            return splitter.finish();
-        }
-    }
-}
-
 fn opaque(
     entry: &Entry,
     limits: &ReadLimits,
-    buffer: &mut [u8],
-    fill: &mut Fill<'_>,
+    pieces: &mut Pieces,
+    stop: &dyn Fn() -> bool,
     each: &mut dyn FnMut(PackageEvent) -> Result<(), ReadError>,
 ) -> Result<(), ReadError> {
     let is_xml = entry.name.to_ascii_lowercase().ends_with(".xml");
     let mut scanner = is_xml.then(|| Scanner::new(&entry.name, limits));
     let mut first = true;
-    loop {
-        let length = fill(buffer)?;
-        let bytes = buffer.get(..length).unwrap_or_default();
+    let mut take = |bytes: &[u8]| {
         if first && bytes.starts_with(b"PK\x03\x04") {
             return Err(ReadError::refused(
                 &entry.name,
@@ -122,11 +184,14 @@ fn opaque(
         }
         first = false;
         if let Some(scanner) = &mut scanner {
-            scanner.push(bytes, length == 0, &mut Discard)?;
+            scanner.push(bytes, bytes.is_empty(), &mut Discard)?;
         }
-        if length == 0 {
-            return Ok(());
+        if bytes.is_empty() {
+            Ok(())
+        } else {
+            each(PackageEvent::Text(bytes.to_vec()))
         }
-        each(PackageEvent::Text(bytes.to_vec()))?;
-    }
+    };
+    while pieces.next(stop, &mut take)? {}
+    Ok(())
 }

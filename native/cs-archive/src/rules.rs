@@ -86,7 +86,10 @@ impl<'l> Rules<'l> {
         if self.elements > self.limits.elements {
             return Err(Broken::Limit("elements", self.limits.elements));
         }
-        let end = tag.find(is_space).unwrap_or(tag.len());
+        let end = tag
+            .bytes()
+            .position(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'))
+            .unwrap_or(tag.len());
         let (name, rest) = tag.split_at(end);
         self.check_name(name)?;
         self.split(rest, attributes)?;
@@ -258,8 +261,21 @@ impl<'l> Rules<'l> {
         if name.len() > self.limits.name_bytes {
             return limit("bytes in one name", self.limits.name_bytes);
         }
-        let mut letters = name.chars();
-        let good = letters.next().is_some_and(is_name_start) && letters.all(is_name);
+        // Almost all names are plain.
+        let plain =
+            |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':' | b'-' | b'.');
+        let good = match name.as_bytes() {
+            [first, rest @ ..]
+                if first.is_ascii_alphabetic()
+                    && rest.iter().fold(true, |all, &byte| all & plain(byte)) =>
+            {
+                true
+            }
+            _ => {
+                let mut letters = name.chars();
+                letters.next().is_some_and(is_name_start) && letters.all(is_name)
+            }
+        };
         if good {
             Ok(())
         } else {
@@ -274,7 +290,7 @@ impl<'l> Rules<'l> {
         attributes: &mut Vec<RawAttribute<'t>>,
     ) -> Result<(), Broken> {
         loop {
-            let trimmed = rest.trim_start_matches(is_space);
+            let trimmed = skip_space(rest);
             if trimmed.is_empty() {
                 return Ok(());
             }
@@ -284,20 +300,24 @@ impl<'l> Rules<'l> {
             let Some((name, after)) = trimmed.split_once('=') else {
                 return rule(format!("the attribute {} has no value", shown(trimmed)));
             };
-            let name = name.trim_end_matches(is_space);
+            let name = if name.ends_with(is_space) {
+                name.trim_end_matches(is_space)
+            } else {
+                name
+            };
             self.check_name(name)?;
-            let after = after.trim_start_matches(is_space);
-            let quote = match after.chars().next() {
-                Some(quote @ ('"' | '\'')) => quote,
+            let (quote, inside) = match skip_space(after).split_at_checked(1) {
+                Some(("\"", inside)) => ('"', inside),
+                Some(("'", inside)) => ('\'', inside),
                 _ => {
-                    return rule(format!(
+                    let what = format!(
                         "the value of the attribute {} is not in quotes",
                         shown(name)
-                    ));
+                    );
+                    return rule(what);
                 }
             };
-            let Some((value, behind)) = after.get(1..).and_then(|inside| inside.split_once(quote))
-            else {
+            let Some((value, behind)) = inside.split_once(quote) else {
                 return rule(format!(
                     "the value of the attribute {} does not end",
                     shown(name)
@@ -369,6 +389,13 @@ impl<'l> Rules<'l> {
             return rule("an element has the prefix xmlns");
         }
         split(name)?;
+        if attributes.len() < 2
+            && attributes
+                .iter()
+                .all(|attribute| !attribute.name.contains(':'))
+        {
+            return Ok(());
+        }
         let mut expanded: Vec<(String, &str)> = Vec::new();
         for (at, attribute) in attributes.iter().enumerate() {
             let twice = || {
@@ -405,7 +432,23 @@ fn shown(text: &str) -> String {
     format!("'{}'", short.escape_debug())
 }
 
+/// Skips white space, of which there is mostly one blank.
+fn skip_space(text: &str) -> &str {
+    let skipped = text
+        .bytes()
+        .take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'))
+        .count();
+    text.get(skipped..).unwrap_or_default()
+}
+
 fn check_value(name: &str, value: &str) -> Result<(), Broken> {
+    // One look at each byte is enough for almost all values.
+    if value
+        .bytes()
+        .all(|byte| byte >= 0x20 && !matches!(byte, b'<' | b'&' | 0xef))
+    {
+        return Ok(());
+    }
     if value.contains('<') {
         return rule(format!(
             "the value of the attribute {} holds <",
@@ -451,7 +494,11 @@ fn check_letters(text: &str) -> Result<(), Broken> {
     // Almost all text is plain; the two exceptions of Unicode begin with the byte EF.
     let suspicious =
         |byte: u8| byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r') || byte == 0xef;
-    if text.bytes().any(suspicious) && !text.chars().all(is_letter) {
+    if text
+        .bytes()
+        .fold(false, |found, byte| found | suspicious(byte))
+        && !text.chars().all(is_letter)
+    {
         return rule("there is a character that XML does not allow");
     }
     Ok(())
