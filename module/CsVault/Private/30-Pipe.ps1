@@ -116,7 +116,8 @@ function Receive-CsVaultFrame($Connection) {
             }
         }
         if ($need -gt $c.Buffer.Length - $c.Start) {
-            $buffer = if ($need -gt $c.Buffer.Length) { [byte[]]::new($need + 65536) } else { $c.Buffer }
+            $buffer = $c.Buffer
+            if ($need -gt $buffer.Length) { $buffer = [byte[]]::new($need + 65536) }
             [System.Buffer]::BlockCopy($c.Buffer, $c.Start, $buffer, 0, $have)
             $c.Buffer = $buffer
             $c.Start = 0
