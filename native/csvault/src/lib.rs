@@ -12,6 +12,7 @@ mod private;
 mod schema;
 mod serve;
 mod server;
+mod service_log;
 mod settings;
 mod socket;
 mod status;

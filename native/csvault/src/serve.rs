@@ -16,7 +16,7 @@ use crate::home::{self, Mode};
 use crate::lock::{HomeLock, LockFault};
 use crate::server::{self, Parts, Service};
 use crate::settings::Settings;
-use crate::{private, socket, stores};
+use crate::{private, service_log, socket, stores};
 
 /// Calls and other work beside the pipe, at most.
 const THREADS: usize = 256;
@@ -92,6 +92,7 @@ pub fn run(options: &Options) -> Result<(), Fault> {
     home::prepare(&options.home, options.mode)?;
     let lock = HomeLock::take(&options.home)?;
     home::sweep(&options.home);
+    service_log::keep_panics(&options.home);
     let pipe_path = socket::locate(options.pipe.as_deref(), &options.home)?;
     let settings = Arc::new(Settings::load(&options.home, options.mode)?);
     let limits = settings.limits.resolve();

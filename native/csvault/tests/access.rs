@@ -102,8 +102,8 @@ fn versions(host: &Host) -> (Value, Value) {
 }
 
 /// What `ask_everything` finds under a user and a group id.
-fn everything_as(host: &Host, uid: u32, gid: u32) -> Value {
-    let output = as_other(uid, gid)
+fn everything_as(home: &Home, host: &Host, uid: u32, gid: u32) -> Value {
+    let output = as_other(home, uid, gid)
         .env("CSVAULT_TEST_PIPE", host.pipe())
         .args(["--ignored", "--exact", "ask_everything", "--nocapture"])
         .output()
@@ -115,16 +115,11 @@ fn everything_as(host: &Host, uid: u32, gid: u32) -> Value {
 }
 
 /// This test binary under another user id, from a place that everybody can reach.
-fn as_other(uid: u32, gid: u32) -> Command {
-    let own = std::env::current_exe().unwrap();
-    let copy = tempfile::Builder::new()
-        .prefix("csvt")
-        .tempdir()
-        .unwrap()
-        .keep();
-    std::fs::set_permissions(&copy, PermissionsExt::from_mode(0o755)).unwrap();
-    let program = copy.join("access");
-    std::fs::copy(own, &program).unwrap();
+fn as_other(home: &Home, uid: u32, gid: u32) -> Command {
+    let program = home.beside("access");
+    if !program.exists() {
+        std::fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    }
     let mut command = Command::new(program);
     command.uid(uid).gid(gid).current_dir("/");
     command
@@ -147,7 +142,7 @@ fn a_stranger_is_denied_everything_and_leaves_a_trace() {
     }
     let (home, host) = system(json!({"owner": null}));
     let before = versions(&host);
-    let found = everything_as(&host, STRANGER, STRANGER);
+    let found = everything_as(&home, &host, STRANGER, STRANGER);
     expect(&found, &CMDLETS, &["ping"]);
     expect(&found, &["status", "LocalStore"], &[]);
     assert_eq!(versions(&host), before);
@@ -178,7 +173,7 @@ fn a_group_of_the_settings_lets_its_members_in_as_far_as_it_goes() {
     let (uid, gid) = (user.uid.as_raw(), user.gid.as_raw());
     let (_home, host) =
         system(json!({"owner": null, "groups": {"RTCUniversalReadOnlyAdmins": gid}}));
-    let found = everything_as(&host, uid, gid);
+    let found = everything_as(&home, &host, uid, gid);
     expect(
         &found,
         &[
@@ -191,12 +186,12 @@ fn a_group_of_the_settings_lets_its_members_in_as_far_as_it_goes() {
         &["Get-CsAdminRole", "Get-CsAdminRoleAssignment"],
     );
     // The group id of the process says nothing; the account's membership does.
-    let found = everything_as(&host, STRANGER, gid);
+    let found = everything_as(&home, &host, STRANGER, gid);
     expect(&found, &CMDLETS, &["ping"]);
     drop(host);
 
-    let (_home, host) = system(json!({"owner": null, "members": {"daemon": ["CsHelpDesk"]}}));
-    let found = everything_as(&host, uid, gid);
+    let (home, host) = system(json!({"owner": null, "members": {"daemon": ["CsHelpDesk"]}}));
+    let found = everything_as(&home, &host, uid, gid);
     expect(
         &found,
         &[
@@ -210,7 +205,7 @@ fn a_group_of_the_settings_lets_its_members_in_as_far_as_it_goes() {
 
     let (_home, host) =
         system(json!({"owner": null, "members": {"daemon": ["RTCUniversalServerAdmins"]}}));
-    let found = everything_as(&host, uid, gid);
+    let found = everything_as(&home, &host, uid, gid);
     // The local store needs a right on the machine as well.
     expect(
         &found,
@@ -225,8 +220,8 @@ fn nobody_is_nobody_even_as_a_member_or_owner() {
         return;
     }
     let settings = json!({"owner": {"uid": 65534}, "groups": {"RTCUniversalServerAdmins": 65534}, "members": {"nobody": ["CSAdministrator"]}});
-    let (_home, host) = system(settings);
-    let found = everything_as(&host, 65534, 65534);
+    let (home, host) = system(settings);
+    let found = everything_as(&home, &host, 65534, 65534);
     expect(&found, &CMDLETS, &["ping"]);
 }
 

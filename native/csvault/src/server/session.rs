@@ -202,7 +202,7 @@ impl<'a> Session<'a> {
         let service = Arc::clone(self.service);
         let frame = match tokio::task::spawn_blocking(move || service.status()).await {
             Ok(status) => result_frame(id, &status),
-            Err(_) => error_frame(Some(id), FAILED, &fault_of_ours()),
+            Err(_) => error_frame(Some(id), FAILED, &fault_of_ours(id)),
         };
         self.reply(frame);
         Ok(Flow::GoOn)
@@ -399,11 +399,14 @@ fn no_hello(id: Option<u64>) -> Refused {
     Refused(Refusal::malformed(id, NOT_A_REQUEST, text), Flow::Close)
 }
 
-fn fault_of_ours() -> ErrorReport {
-    ErrorReport::new(
-        ErrorId::InternalFault,
-        "The service met a fault of its own; the call was not finished.",
-    )
+/// The report of a panic; what it was is in `service.log`.
+fn fault_of_ours(id: CallId) -> ErrorReport {
+    let process = std::process::id();
+    let text = format!(
+        "The service (process {process}) met a fault of its own in call {id}, which was not finished."
+    );
+    ErrorReport::new(ErrorId::InternalFault, text)
+        .hint("Report it with the lines of service.log in the data folder; nothing was changed, or the change is whole.")
 }
 
 /// A call's place among those of its connection; given back when it is dropped.
@@ -452,7 +455,7 @@ fn run_inline(service: &Service, caller: &Caller, id: CallId, params: &InvokePar
     let outcome = match (invoked, io.fault.take()) {
         (_, Some(fault)) => Err(fault),
         (Ok(outcome), None) => outcome,
-        (Err(_), None) => Err(fault_of_ours()),
+        (Err(_), None) => Err(fault_of_ours(id)),
     };
     let mut frames = io.frames;
     let answer = answer(id, outcome);
@@ -481,7 +484,7 @@ fn run_on_thread(
             .invoke(caller, call_of(params), &mut io)
     }));
     let outcome = match invoked {
-        Err(_) => Err(fault_of_ours()),
+        Err(_) => Err(fault_of_ours(call.id)),
         // What the engine reports as stopped has its reason here.
         Ok(Err(report)) if report.id == ErrorId::CallCancelled => Err(match io.finish() {
             Err(fault) => fault,
