@@ -171,7 +171,7 @@ fn a_group_of_the_settings_lets_its_members_in_as_far_as_it_goes() {
         return;
     };
     let (uid, gid) = (user.uid.as_raw(), user.gid.as_raw());
-    let (_home, host) =
+    let (home, host) =
         system(json!({"owner": null, "groups": {"RTCUniversalReadOnlyAdmins": gid}}));
     let found = everything_as(&home, &host, uid, gid);
     expect(
@@ -203,7 +203,7 @@ fn a_group_of_the_settings_lets_its_members_in_as_far_as_it_goes() {
     );
     drop(host);
 
-    let (_home, host) =
+    let (home, host) =
         system(json!({"owner": null, "members": {"daemon": ["RTCUniversalServerAdmins"]}}));
     let found = everything_as(&home, &host, uid, gid);
     // The local store needs a right on the machine as well.
