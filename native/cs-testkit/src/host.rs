@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
@@ -81,6 +82,43 @@ impl Home {
             .current_dir(self.folder.path())
             .stdin(Stdio::null());
         command
+    }
+
+    /// What the executable says when another account of the machine runs it, in its own group alone.
+    ///
+    /// # Panics
+    /// When this account may not become another one.
+    pub fn output_as(
+        &self,
+        uid: u32,
+        arguments: &[&str],
+        environment: &[(&str, &std::ffi::OsStr)],
+    ) -> std::process::Output {
+        // The build folder may be closed to other accounts.
+        let copy = self.beside("csvault");
+        if !copy.exists() {
+            std::fs::copy(&self.executable, &copy).unwrap();
+        }
+        let mut command = Command::new(copy);
+        command
+            .args(arguments)
+            .env("CSVAULT_HOME", self.path())
+            .env_remove("CSVAULT_PIPE")
+            .env_remove("CSVAULT_PIPE_OWNER")
+            .envs(environment.iter().copied())
+            .current_dir("/")
+            .stdin(Stdio::null())
+            .uid(uid)
+            .gid(uid);
+        loop {
+            match command.output() {
+                // Another test forked while the copy was being written and still holds it open for a moment.
+                Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => {
+                    std::thread::yield_now()
+                }
+                output => return output.unwrap(),
+            }
+        }
     }
 
     /// Starts a service.

@@ -10,7 +10,6 @@
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::net::UnixListener;
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -54,7 +53,22 @@ fn error_id(answer: &Value) -> &str {
 #[test]
 #[ignore = "run by other tests under another user id"]
 fn ask_everything() {
+    let id = |name: &str| std::env::var(name).unwrap().parse::<u32>().unwrap();
     let pipe = std::env::var("CSVAULT_TEST_PIPE").unwrap();
+    // Here and not at the start of the process: the build folder may be closed to other accounts.
+    nix::unistd::setgroups(&[]).unwrap();
+    nix::unistd::setresgid(
+        id("CSVAULT_TEST_GID").into(),
+        id("CSVAULT_TEST_GID").into(),
+        id("CSVAULT_TEST_GID").into(),
+    )
+    .unwrap();
+    nix::unistd::setresuid(
+        id("CSVAULT_TEST_UID").into(),
+        id("CSVAULT_TEST_UID").into(),
+        id("CSVAULT_TEST_UID").into(),
+    )
+    .unwrap();
     let mut client = RawClient::connect(Path::new(&pipe));
     client.hello();
     let mut found = serde_json::Map::new();
@@ -102,9 +116,11 @@ fn versions(host: &Host) -> (Value, Value) {
 }
 
 /// What `ask_everything` finds under a user and a group id.
-fn everything_as(home: &Home, host: &Host, uid: u32, gid: u32) -> Value {
-    let output = as_other(home, uid, gid)
+fn everything_as(host: &Host, uid: u32, gid: u32) -> Value {
+    let output = Command::new(std::env::current_exe().unwrap())
         .env("CSVAULT_TEST_PIPE", host.pipe())
+        .env("CSVAULT_TEST_UID", uid.to_string())
+        .env("CSVAULT_TEST_GID", gid.to_string())
         .args(["--ignored", "--exact", "ask_everything", "--nocapture"])
         .output()
         .unwrap();
@@ -112,17 +128,6 @@ fn everything_as(home: &Home, host: &Host, uid: u32, gid: u32) -> Value {
     let line = text.lines().find_map(|line| line.strip_prefix("FOUND "));
     assert!(line.is_some(), "{output:?}");
     serde_json::from_str(line.unwrap()).unwrap()
-}
-
-/// This test binary under another user id, from a place that everybody can reach.
-fn as_other(home: &Home, uid: u32, gid: u32) -> Command {
-    let program = home.beside("access");
-    if !program.exists() {
-        std::fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
-    }
-    let mut command = Command::new(program);
-    command.uid(uid).gid(gid).current_dir("/");
-    command
 }
 
 fn expect(found: &Value, denied: &[&str], allowed: &[&str]) {
@@ -142,7 +147,7 @@ fn a_stranger_is_denied_everything_and_leaves_a_trace() {
     }
     let (home, host) = system(json!({"owner": null}));
     let before = versions(&host);
-    let found = everything_as(&home, &host, STRANGER, STRANGER);
+    let found = everything_as(&host, STRANGER, STRANGER);
     expect(&found, &CMDLETS, &["ping"]);
     expect(&found, &["status", "LocalStore"], &[]);
     assert_eq!(versions(&host), before);
@@ -171,9 +176,9 @@ fn a_group_of_the_settings_lets_its_members_in_as_far_as_it_goes() {
         return;
     };
     let (uid, gid) = (user.uid.as_raw(), user.gid.as_raw());
-    let (home, host) =
+    let (_home, host) =
         system(json!({"owner": null, "groups": {"RTCUniversalReadOnlyAdmins": gid}}));
-    let found = everything_as(&home, &host, uid, gid);
+    let found = everything_as(&host, uid, gid);
     expect(
         &found,
         &[
@@ -186,12 +191,12 @@ fn a_group_of_the_settings_lets_its_members_in_as_far_as_it_goes() {
         &["Get-CsAdminRole", "Get-CsAdminRoleAssignment"],
     );
     // The group id of the process says nothing; the account's membership does.
-    let found = everything_as(&home, &host, STRANGER, gid);
+    let found = everything_as(&host, STRANGER, gid);
     expect(&found, &CMDLETS, &["ping"]);
     drop(host);
 
-    let (home, host) = system(json!({"owner": null, "members": {"daemon": ["CsHelpDesk"]}}));
-    let found = everything_as(&home, &host, uid, gid);
+    let (_home, host) = system(json!({"owner": null, "members": {"daemon": ["CsHelpDesk"]}}));
+    let found = everything_as(&host, uid, gid);
     expect(
         &found,
         &[
@@ -203,9 +208,9 @@ fn a_group_of_the_settings_lets_its_members_in_as_far_as_it_goes() {
     );
     drop(host);
 
-    let (home, host) =
+    let (_home, host) =
         system(json!({"owner": null, "members": {"daemon": ["RTCUniversalServerAdmins"]}}));
-    let found = everything_as(&home, &host, uid, gid);
+    let found = everything_as(&host, uid, gid);
     // The local store needs a right on the machine as well.
     expect(
         &found,
@@ -220,8 +225,8 @@ fn nobody_is_nobody_even_as_a_member_or_owner() {
         return;
     }
     let settings = json!({"owner": {"uid": 65534}, "groups": {"RTCUniversalServerAdmins": 65534}, "members": {"nobody": ["CSAdministrator"]}});
-    let (home, host) = system(settings);
-    let found = everything_as(&home, &host, 65534, 65534);
+    let (_home, host) = system(settings);
+    let found = everything_as(&host, 65534, 65534);
     expect(&found, &CMDLETS, &["ping"]);
 }
 
@@ -235,29 +240,14 @@ fn another_account_cannot_even_reach_an_embedded_service() {
     let pipe = home.beside("p.sock");
     let host = home.start_with(&["--pipe", pipe.to_str().unwrap()]);
     assert_eq!(pipe.metadata().unwrap().mode() & 0o777, 0o600);
-    let output = csvault_as(&home, STRANGER, &["status"])
-        .env("CSVAULT_PIPE", &pipe)
-        .env("CSVAULT_PIPE_OWNER", "root")
-        .output()
-        .unwrap();
+    let environment = [
+        ("CSVAULT_PIPE", pipe.as_os_str()),
+        ("CSVAULT_PIPE_OWNER", "root".as_ref()),
+    ];
+    let output = home.output_as(STRANGER, &["status"], &environment);
     assert_eq!(output.status.code(), Some(3), "{output:?}");
     assert!(said(&output).contains("Permission denied"), "{output:?}");
     assert!(host.client().is_served());
-}
-
-fn csvault_as(home: &Home, uid: u32, arguments: &[&str]) -> Command {
-    let copy = home.beside("csvault");
-    if !copy.exists() {
-        std::fs::copy(env!("CARGO_BIN_EXE_csvault"), &copy).unwrap();
-    }
-    let mut command = Command::new(copy);
-    command
-        .args(arguments)
-        .env("CSVAULT_HOME", home.path())
-        .current_dir("/")
-        .uid(uid)
-        .gid(uid);
-    command
 }
 
 fn said(output: &Output) -> String {
@@ -275,12 +265,9 @@ fn a_client_says_nothing_to_a_service_of_another_account() {
     let listener = UnixListener::bind(&pipe).unwrap();
     std::fs::set_permissions(&pipe, PermissionsExt::from_mode(0o666)).unwrap();
     let asks = |pipe: &Path, owner: Option<&str>| {
-        let mut command = csvault_as(&home, STRANGER, &["run", "Get-CsAdminRole"]);
-        command.env("CSVAULT_PIPE", pipe);
-        if let Some(owner) = owner {
-            command.env("CSVAULT_PIPE_OWNER", owner);
-        }
-        let output = command.output().unwrap();
+        let mut environment = vec![("CSVAULT_PIPE", pipe.as_os_str())];
+        environment.extend(owner.map(|owner| ("CSVAULT_PIPE_OWNER", owner.as_ref())));
+        let output = home.output_as(STRANGER, &["run", "Get-CsAdminRole"], &environment);
         assert_eq!(output.status.code(), Some(3), "{output:?}");
         said(&output)
     };

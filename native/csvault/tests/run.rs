@@ -365,30 +365,38 @@ fn what_the_user_may_not_touch_is_refused_with_the_users_own_rights() {
     std::fs::create_dir(&own).unwrap();
     nix::unistd::chown(&own, Some(4001.into()), Some(4001.into())).unwrap();
 
+    let own_home = own.join("home");
     let as_other = |words: &[&str]| {
-        let mut command = prompt.command(words);
-        command
-            .env("CSVAULT_HOME", own.join("home"))
-            .env("HOME", &own);
-        std::os::unix::process::CommandExt::uid(&mut command, 4001);
-        std::os::unix::process::CommandExt::gid(&mut command, 4001);
-        command.output().unwrap()
+        let environment = [
+            ("CSVAULT_HOME", own_home.as_os_str()),
+            ("HOME", own.as_os_str()),
+        ];
+        prompt.0.output_as(4001, words, &environment)
     };
     let path = |path: &Path| path.to_str().unwrap().to_owned();
     for (words, what) in [
         (
-            ["Export-CsConfiguration", &path(&locked.join("x.zip"))],
+            [
+                "run",
+                "Export-CsConfiguration",
+                &path(&locked.join("x.zip")),
+            ],
             "FileWriteFailed",
         ),
         (
             [
+                "run",
                 "Import-CsConfiguration",
                 &path(&prompt.0.beside("closed.zip")),
             ],
             "may not be read by you",
         ),
         (
-            ["Import-CsConfiguration", &path(&locked.join("secret.zip"))],
+            [
+                "run",
+                "Import-CsConfiguration",
+                &path(&locked.join("secret.zip")),
+            ],
             "FileReadFailed",
         ),
     ] {
@@ -396,12 +404,9 @@ fn what_the_user_may_not_touch_is_refused_with_the_users_own_rights() {
         assert_eq!(output.status.code(), Some(1), "{words:?}: {output:?}");
         assert!(text(&output.stderr).contains(what), "{words:?}: {output:?}");
     }
-    let good = as_other(&["Export-CsConfiguration", &path(&own.join("x.zip"))]);
+    let good = as_other(&["run", "Export-CsConfiguration", &path(&own.join("x.zip"))]);
     assert!(good.status.success(), "{good:?}");
-    let mut stop = prompt.0.command(&["stop"]);
-    stop.env("CSVAULT_HOME", own.join("home"));
-    std::os::unix::process::CommandExt::uid(&mut stop, 4001);
-    assert!(stop.status().unwrap().success());
+    assert!(as_other(&["stop"]).status.success());
 }
 
 #[test]
