@@ -18,4 +18,4 @@ foreach ($test in $result.Tests) {
     }
 }
 "pester: $($result.PassedCount) passed, $($result.FailedCount) failed, $($result.SkippedCount) skipped"
-exit [int]($result.FailedCount -gt 0 -or $result.PassedCount -eq 0)
+exit [int]($result.FailedCount -gt 0)

@@ -1,0 +1,83 @@
+BeforeAll {
+    . $PSScriptRoot/Helpers.ps1
+    $script:Folder = New-TestHome
+}
+AfterAll { Remove-TestHome $script:Folder }
+
+Describe 'The module under its three names' {
+    It 'loads as <Name>' -ForEach @(@{ Name = 'CsVault' }, @{ Name = 'Lync' }, @{ Name = 'SkypeForBusiness' }) {
+        $result = Invoke-Prompt "Import-Module $Name; (Get-Command -Module $Name).Name -join ','; @(Get-CsAdminRole).Count"
+        $result.Output | Should -Match 'Export-CsConfiguration,Get-CsAdminRole,Get-CsAdminRoleAssignment,Get-CsTopology,Import-CsConfiguration,Publish-CsTopology\s+11'
+        $result.Error | Should -BeNullOrEmpty
+    }
+    It 'loads by itself' {
+        (Invoke-Prompt '@(Get-CsAdminRole).Count').Output.Trim() | Should -Be '11'
+    }
+    It 'works under two names in one session, in any order, and after one is removed' {
+        $result = Invoke-Prompt 'Import-Module SkypeForBusiness; Import-Module Lync; @(Get-CsAdminRole).Count; Remove-Module Lync; @(Get-CsAdminRole).Count; Import-Module CsVault; Remove-Module SkypeForBusiness; @(Get-CsAdminRole).Count'
+        $result.Output -split '\s+' | Where-Object { $_ } | Should -Be '11', '11', '11'
+        $result.Error | Should -BeNullOrEmpty
+    }
+    It 'exports nothing but its cmdlets' {
+        (Invoke-Prompt 'Import-Module CsVault; @(Get-Command -Module CsVault).Count; @(Get-Variable CsVault* -ErrorAction Ignore).Count').Output -split '\s+' | Where-Object { $_ } | Should -Be '6', '0'
+    }
+    It 'explains every cmdlet and parameter' {
+        Import-Module $script:ModuleFolder/CsVault/CsVault.psd1
+        foreach ($command in Get-Command -Module CsVault) {
+            $help = Get-Help $command.Name -Full
+            $help.Synopsis | Should -Not -Match 'CsVault$'
+            @($help.examples.example).Count | Should -BeGreaterThan 0
+            foreach ($parameter in $help.parameters.parameter | Where-Object { $_.name -notin 'WhatIf', 'Confirm' }) {
+                "$($parameter.description.Text)" | Should -Not -BeNullOrEmpty -Because "$($command.Name) -$($parameter.name) needs help"
+            }
+        }
+    }
+    It 'parses as Windows PowerShell 5.1 does, as far as its syntax tells' {
+        $text = [System.IO.File]::ReadAllText("$script:ModuleFolder/CsVault/CsVault.psm1")
+        $tokens = $null
+        $faults = $null
+        $null = [System.Management.Automation.Language.Parser]::ParseInput($text, [ref] $tokens, [ref] $faults)
+        $faults | Should -BeNullOrEmpty
+        $newer = $tokens | Where-Object { $_.Kind -in 'QuestionQuestion', 'QuestionQuestionEquals', 'QuestionDot', 'QuestionLBracket', 'QuestionMark', 'AndAnd', 'OrOr' -and $_.TokenFlags -notmatch 'CommandName' }
+        $newer | Where-Object { $_.Text -ne '?' } | Should -BeNullOrEmpty
+    }
+}
+
+Describe 'Streams and errors' {
+    BeforeAll { Import-Module $script:ModuleFolder/CsVault/CsVault.psd1 }
+
+    It 'shows -Verbose and -Debug only when asked' {
+        $quiet = Export-CsConfiguration -AsBytes 4>&1 5>&1
+        @($quiet | Where-Object { $_ -is [System.Management.Automation.VerboseRecord] }).Count | Should -Be 0
+        $loud = & { Export-CsConfiguration -FileName $script:Folder/v.zip -Force -Verbose } 4>&1
+        "$loud" | Should -Match 'Exporting version'
+    }
+    It 'ends the cmdlet, not the script, when nobody catches' {
+        $result = Invoke-Prompt 'Import-CsConfiguration -FileName none.zip; "went on"'
+        $result.Output | Should -Match 'went on'
+        ($result.Error + $result.Output) | Should -Match 'does not exist'
+    }
+    It 'is caught by try, and by -ErrorVariable' {
+        $caught = try { Import-CsConfiguration -FileName none.zip } catch { $_.FullyQualifiedErrorId }
+        $caught | Should -BeExactly 'FileNotFound,Import-CsConfiguration'
+        try { Import-CsConfiguration -FileName none.zip -ErrorVariable kept -ErrorAction SilentlyContinue } catch { $null = $_ }
+        $kept.Count | Should -BeGreaterThan 0
+        { try { Import-CsConfiguration -FileName none.zip } catch [System.IO.FileNotFoundException] { throw 'caught by type' } } | Should -Throw 'caught by type'
+    }
+    It 'points at the line of the user' {
+        $record = Get-ErrorOf { Import-CsConfiguration -FileName none.zip }
+        $record.InvocationInfo.MyCommand.Name | Should -Be 'Import-CsConfiguration'
+        $record.InvocationInfo.Line | Should -Match 'none.zip'
+    }
+    It 'gives an exit code to scripts' {
+        (Invoke-Prompt 'Get-CsAdminRole none').ExitCode | Should -Be 1
+        (Invoke-Prompt '$null = Get-CsAdminRole').ExitCode | Should -Be 0
+    }
+    It 'stops the work with Select-Object -First' {
+        (Get-CsAdminRole | Select-Object -First 1).Identity | Should -Be 'CSAdministrator'
+        @(Get-CsAdminRole).Count | Should -Be 11
+    }
+    It 'can be nested in its own pipeline' {
+        @(Get-CsAdminRole | ForEach-Object { (Get-CsAdminRole $_.Identity).Identity }).Count | Should -Be 11
+    }
+}
