@@ -125,7 +125,8 @@ function Send-Input($Player, $Line, $Step) {
     $call = [long] $Step['call']
     $bytes = if ($Step.Contains('text')) { [System.Text.Encoding]::UTF8.GetBytes($Step['text']) }
     elseif ($Step.Contains('saved')) { $Player.Kept[$Step['saved']] }
-    else { [System.IO.File]::ReadAllBytes([System.IO.Path]::Combine($Player.Root, $Step['file'])) }
+    elseif ($Step.Contains('file')) { [System.IO.File]::ReadAllBytes([System.IO.Path]::Combine($Player.Root, $Step['file'])) }
+    else { [byte[]]::new(0) }
     if (-not $Line.Credits.ContainsKey($call)) { $Line.Credits[$call] = 16 }
     for ($at = 0; $at -lt $bytes.Length; $at += 262144) {
         while ($Line.Credits[$call] -lt 1) {
