@@ -80,7 +80,10 @@ fn refused(path: &Path, why: &str) -> ErrorReport {
 pub fn listen(path: &Path, mode: Mode) -> Result<Pipe, ErrorReport> {
     let fail = |error: io::Error| refused(path, &error.to_string());
     #[cfg(unix)]
-    clear(path)?;
+    {
+        check_folder(path)?;
+        clear(path)?;
+    }
     let name = path.to_fs_name::<GenericFilePath>().map_err(fail)?;
     // Created under the private umask: mode 0600 from its first moment.
     let options = ListenerOptions::new().name(name).reclaim_name(false);
@@ -100,6 +103,32 @@ pub fn listen(path: &Path, mode: Mode) -> Result<Pipe, ErrorReport> {
     #[cfg(not(unix))]
     let _access_list_of_the_system = (mode, &mut name);
     Ok(Pipe { listener, name })
+}
+
+/// In a folder that others can change, they could put their own socket into the place of ours.
+#[cfg(unix)]
+fn check_folder(path: &Path) -> Result<(), ErrorReport> {
+    use std::os::unix::fs::MetadataExt;
+
+    const STICKY: u32 = 0o1000;
+    let folder = path.parent().unwrap_or(path);
+    let metadata = std::fs::metadata(folder)
+        .map_err(|error| refused(path, &format!("its folder cannot be used: {error}")))?;
+    let owner = metadata.uid();
+    if owner != 0 && Some(owner) != crate::private::own_uid() {
+        return Err(refused(
+            path,
+            &format!("its folder belongs to user id {owner}"),
+        ));
+    }
+    if crate::private::writable_by_others(&metadata) && metadata.mode() & STICKY == 0 {
+        let mode = metadata.mode() & 0o7777;
+        return Err(refused(
+            path,
+            &format!("other accounts can write in its folder (mode {mode:04o})"),
+        ));
+    }
+    Ok(())
 }
 
 /// Removes a socket that an ended service left behind; refuses everything else.

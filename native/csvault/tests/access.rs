@@ -319,6 +319,14 @@ fn homes_and_sockets_of_other_accounts_are_refused() {
         .try_start(&["--pipe", pipe.to_str().unwrap()])
         .unwrap_err();
     assert!(text.contains("another account") && pipe.exists(), "{text}");
+    let folder = home.beside("their folder");
+    std::fs::create_dir(&folder).unwrap();
+    chown(&folder, Some(STRANGER), None).unwrap();
+    let inside = folder.join("p.sock");
+    let text = home
+        .try_start(&["--pipe", inside.to_str().unwrap()])
+        .unwrap_err();
+    assert!(text.contains(&format!("user id {STRANGER}")), "{text}");
     for name in ["settings.json", "audit.log", "lock"] {
         let home = Home::new(env!("CARGO_BIN_EXE_csvault"));
         drop(home.start());

@@ -193,6 +193,30 @@ fn a_path_that_no_socket_can_have_is_refused_with_advice() {
 }
 
 #[test]
+fn a_pipe_in_a_folder_that_others_can_change_is_refused() {
+    let home = home();
+    let folder = home.beside("shared");
+    std::fs::create_dir(&folder).unwrap();
+    let pipe = folder.join("p.sock");
+    set_mode(&folder, 0o777);
+    let said = home
+        .try_start(&["--pipe", pipe.to_str().unwrap()])
+        .unwrap_err();
+    assert!(
+        said.contains("other accounts can write") && said.contains("0777"),
+        "{said}"
+    );
+    // As in the system's folder for temporary files, where only the owner of a file may remove it.
+    set_mode(&folder, 0o1777);
+    drop(home.start_with(&["--pipe", pipe.to_str().unwrap()]));
+    let none = folder.join("none/p.sock");
+    let said = home
+        .try_start(&["--pipe", none.to_str().unwrap()])
+        .unwrap_err();
+    assert!(said.contains("its folder cannot be used"), "{said}");
+}
+
+#[test]
 fn homes_that_others_could_have_filled_are_refused() {
     let home = home();
     home.write("x", b"");

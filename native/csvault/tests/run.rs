@@ -6,8 +6,9 @@
     reason = "a panic is how a test fails"
 )]
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -435,6 +436,86 @@ fn a_changing_call_survives_the_loss_of_its_service() {
     assert!(output.status.success(), "{output:?}");
     other.well(&["Export-CsConfiguration", "after.zip"]);
     assert_eq!(other.read("after.zip"), prompt.read("package.zip"));
+}
+
+/// A service that is none: it takes connections in the place of one and answers each with the same bytes, whatever is asked.
+fn impostor(prompt: &Prompt, connections: usize, frames: &[&[u8]]) -> std::thread::JoinHandle<()> {
+    prompt.0.write("x", b"");
+    let listener = UnixListener::bind(prompt.0.path().join("csvault.sock")).unwrap();
+    let answer = frames.concat();
+    std::thread::spawn(move || {
+        for _ in 0..connections {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut asked = [0; 16];
+            stream.read_exact(&mut asked).unwrap();
+            stream.write_all(&answer).unwrap();
+            // What was asked is left unread, which the client sees as a reset; so read it.
+            stream.shutdown(std::net::Shutdown::Write).unwrap();
+            let _rest = std::io::copy(&mut stream, &mut std::io::sink());
+        }
+    })
+}
+
+fn json_frame(text: &str) -> Vec<u8> {
+    let mut frame = u32::try_from(text.len()).unwrap().to_le_bytes().to_vec();
+    frame.push(b'J');
+    frame.extend_from_slice(text.as_bytes());
+    frame
+}
+
+fn bytes_frame(bytes: &[u8]) -> Vec<u8> {
+    let mut frame = u32::try_from(8 + bytes.len())
+        .unwrap()
+        .to_le_bytes()
+        .to_vec();
+    frame.push(b'B');
+    frame.extend_from_slice(&2_u64.to_le_bytes());
+    frame.extend_from_slice(bytes);
+    frame
+}
+
+#[test]
+fn a_service_that_goes_away_or_lies_is_told_and_leaves_no_file() {
+    let hello = json_frame(r#"{"jsonrpc":"2.0","id":1,"result":{"protocol":1}}"#);
+    let done = json_frame(r#"{"jsonrpc":"2.0","id":2,"result":{"bytes":5,"sha256":"00"}}"#);
+    let half = bytes_frame(b"PK");
+    let whole = bytes_frame(b"PKabc");
+    let short = json_frame(r#"{"jsonrpc":"2.0","id":2,"result":{"bytes":9}}"#);
+    let garbage = b"\xff\xff\xff\xffJgarbage".to_vec();
+    let nonsense = json_frame(r#"{"jsonrpc":"2.0","id":99,"result":{}}"#);
+    for (frames, code, what) in [
+        (vec![&hello], 3, "HostLost"),
+        (vec![&hello, &half], 3, "HostLost"),
+        (vec![&hello, &whole, &done], 3, "HostLost"),
+        (vec![&hello, &whole, &short], 3, "HostLost"),
+        (vec![&hello, &garbage], 3, "HostLost"),
+        (vec![&hello, &nonsense], 1, "FrameMalformed"),
+    ] {
+        let prompt = Prompt::new();
+        let frames: Vec<&[u8]> = frames.into_iter().map(Vec::as_slice).collect();
+        let service = impostor(&prompt, 1, &frames);
+        let said = prompt.badly(&["Export-CsConfiguration", "x.zip"], code);
+        assert!(said.contains(what), "{said}");
+        let left: Vec<_> = std::fs::read_dir(prompt.0.beside("."))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        assert_eq!(left, ["home"], "{said}");
+        service.join().unwrap();
+        std::fs::remove_file(prompt.0.path().join("csvault.sock")).unwrap();
+    }
+}
+
+#[test]
+fn a_changing_call_is_repeated_once_and_not_more() {
+    let prompt = Prompt::new();
+    prompt.write("x.zip", b"PK, and no more than that");
+    let hello = json_frame(r#"{"jsonrpc":"2.0","id":1,"result":{"protocol":1}}"#);
+    let service = impostor(&prompt, 2, &[&hello]);
+    let said = prompt.badly(&["Import-CsConfiguration", "x.zip"], 3);
+    assert!(said.contains("HostLost"), "{said}");
+    service.join().unwrap();
+    std::fs::remove_file(prompt.0.path().join("csvault.sock")).unwrap();
 }
 
 #[test]

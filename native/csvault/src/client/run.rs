@@ -317,7 +317,14 @@ impl Sink {
         }
         match self.to {
             To::File(file) => file.commit(),
-            To::Standard | To::Nowhere => Ok(()),
+            To::Standard => {
+                // The prompt of a shell wants a line of its own; a file or program wants the bytes alone.
+                if result.bytes > 0 && io::stdout().is_terminal() {
+                    let _unseen = writeln!(io::stdout());
+                }
+                Ok(())
+            }
+            To::Nowhere => Ok(()),
         }
     }
 }

@@ -95,7 +95,8 @@ impl Connection {
     /// # Errors
     /// [`CallFault`].
     pub fn ask<T: serde::de::DeserializeOwned>(&mut self, method: &str) -> Result<T, CallFault> {
-        let mut frames = hello();
+        // Without the manifests: whatever build runs, it can be asked and ended.
+        let mut frames = hello(None);
         push_json(
             &mut frames,
             &Sent::<()> {
@@ -129,7 +130,7 @@ impl Connection {
         input: Option<&mut dyn Read>,
         receiver: &mut dyn Receiver,
     ) -> Result<InvokeResult, CallFault> {
-        let mut frames = hello();
+        let mut frames = hello(Some(manifest_hash()));
         push_json(
             &mut frames,
             &Sent {
@@ -299,11 +300,11 @@ struct Said<'a> {
     said: &'a Notification,
 }
 
-fn hello() -> Vec<u8> {
+fn hello(manifests: Option<&str>) -> Vec<u8> {
     let params = HelloParams {
         protocol: PROTOCOL_VERSION,
         client: concat!("csvault run ", env!("CARGO_PKG_VERSION")).to_owned(),
-        manifests: Some(manifest_hash().to_owned()),
+        manifests: manifests.map(str::to_owned),
     };
     let mut frames = Vec::with_capacity(1024);
     push_json(

@@ -75,7 +75,7 @@ async fn read_frames(
                 return Ending::Told;
             }
         };
-        if session.on_frame(kind, reader.bytes(&payload)).await == Flow::Close {
+        if session.on_frame(kind, reader.bytes(payload)).await == Flow::Close {
             return Ending::Told;
         }
         session.accepts_requests().await;

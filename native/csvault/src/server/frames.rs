@@ -1,5 +1,6 @@
 //! Frames as they come in: read with deadlines, and refused before anything is allocated for them.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -52,11 +53,11 @@ impl<'a> FrameReader<'a> {
         }
     }
 
-    /// The bytes of a payload.
-    pub fn bytes<'b>(&'b self, payload: &'b Payload) -> &'b [u8] {
+    /// The bytes of a payload; long ones are handed over as they are.
+    pub fn bytes(&self, payload: Payload) -> Cow<'_, [u8]> {
         match payload {
-            Payload::Here(range) => self.buffer.get(range.clone()).unwrap_or_default(),
-            Payload::Own(bytes) => bytes,
+            Payload::Here(range) => Cow::Borrowed(self.buffer.get(range).unwrap_or_default()),
+            Payload::Own(bytes) => Cow::Owned(bytes),
         }
     }
 

@@ -160,12 +160,30 @@ pub fn params<'a, T: Deserialize<'a>>(id: u64, raw: Option<&'a RawValue>) -> Res
         return Err(Refusal::malformed(Some(id), WRONG_PARAMS, text));
     }
     serde_json::from_str(text).map_err(|error| {
-        Refusal::malformed(
-            Some(id),
-            WRONG_PARAMS,
-            format!("The params are refused: {error}."),
-        )
+        let what = match member_at(text, &error) {
+            Some(member) => format!(
+                "The params are refused: '{}': {error}.",
+                member.escape_debug()
+            ),
+            None => format!("The params are refused: {error}."),
+        };
+        Refusal::malformed(Some(id), WRONG_PARAMS, what)
     })
+}
+
+/// The member of an object that an error is about, by the error's place in the text.
+fn member_at(text: &str, error: &serde_json::Error) -> Option<String> {
+    let lines = text
+        .split_inclusive('\n')
+        .take(error.line().checked_sub(1)?);
+    let place = lines.map(str::len).sum::<usize>() + error.column();
+    let members: std::collections::BTreeMap<String, &RawValue> = serde_json::from_str(text).ok()?;
+    let found = members.into_iter().find(|(_, value)| {
+        let value = value.get();
+        let start = (value.as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
+        (start..=start + value.len()).contains(&place)
+    });
+    found.map(|(name, _)| name)
 }
 
 /// Parameters of a method that has none.
@@ -364,6 +382,37 @@ mod tests {
     }
 
     #[test]
+    fn wrong_params_are_named() {
+        let refused = |text: &str| {
+            let raw = RawValue::from_string(text.to_owned()).unwrap();
+            let refusal = params::<cs_contract::InvokeParams>(7, Some(&raw)).unwrap_err();
+            assert_eq!((refusal.id, refusal.code), (Some(7), WRONG_PARAMS));
+            refusal.report.message
+        };
+        for (text, name) in [
+            ("{\"cmdlet\": 7}", "'cmdlet'"),
+            (
+                "{\"cmdlet\": \"x\", \"deadlineMs\": 1.0, \"input\": true}",
+                "'deadlineMs'",
+            ),
+            (
+                "{\"cmdlet\": \"x\", \"deadlineMs\": 18446744073709551616}",
+                "'deadlineMs'",
+            ),
+            (
+                "{\"cmdlet\": \"x\",\n \"whatIf\": \"true\",\n \"input\": true}",
+                "'whatIf'",
+            ),
+            ("{\"cmdlet\": \"x\", \"input\": null}", "'input'"),
+            ("{\"deadlineMs\": 1}", "`cmdlet`"),
+            ("{\"cmdlet\": \"x\", \"user\": \"root\"}", "`user`"),
+        ] {
+            let message = refused(text);
+            assert!(message.contains(name), "{text}: {message}");
+        }
+    }
+
+    #[test]
     fn ids_are_used_once_in_any_order() {
         let mut ids = UsedIds::default();
         for id in [5, 1, 3, 4, 2, 9, 7] {
@@ -376,4 +425,50 @@ mod tests {
         assert_eq!(ids.runs.len(), 1);
         assert!(!ids.contains(10));
     }
+
+    proptest::proptest! {
+        /// The quick way to read a message takes nothing that the thorough check refuses.
+        #[test]
+        fn what_is_taken_is_good_json(pieces in proptest::collection::vec(proptest::sample::select(PIECES), 0..14)) {
+            let text = pieces.concat();
+            for text in [text.clone(), format!("{{{text}}}"), format!("{{\"jsonrpc\":\"2.0\",\"method\":\"x\",\"params\":{{{text}}}}}")] {
+                if let Ok(message) = parse(text.as_bytes()) {
+                    proptest::prop_assert!(precheck::check(text.as_bytes()).is_ok(), "{}", text);
+                    proptest::prop_assert!(message.id.is_none_or(|id| (1..=HIGHEST_ID).contains(&id)));
+                }
+            }
+        }
+
+        #[test]
+        fn no_bytes_are_too_bad_to_be_refused(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
+            let _taken_or_refused = parse(&bytes);
+        }
+    }
+
+    const PIECES: &[&str] = &[
+        "{",
+        "}",
+        "[",
+        "]",
+        ":",
+        ",",
+        "\"jsonrpc\":\"2.0\"",
+        "\"id\":7",
+        "\"ID\":7",
+        "\"method\":\"ping\"",
+        "\"params\":{}",
+        "\"a\":1",
+        "\"A\":2",
+        "\"a\":",
+        "\"\\u0061\":3",
+        "\"\\ud800\"",
+        "\"\u{e4}\"",
+        "1e999",
+        "-0",
+        "null",
+        " ",
+        "\u{feff}",
+        "\"params\":[{\"b\":1,\"B\":2}]",
+        "\"params\":{\"b\":{\"c\":[[]]}}",
+    ];
 }

@@ -1,5 +1,6 @@
 //! What the messages of one connection mean.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -106,9 +107,9 @@ impl<'a> Session<'a> {
     }
 
     /// Acts on one frame.
-    pub async fn on_frame(&mut self, kind: FrameKind, payload: &[u8]) -> Flow {
+    pub async fn on_frame(&mut self, kind: FrameKind, payload: Cow<'_, [u8]>) -> Flow {
         let outcome = match kind {
-            FrameKind::Json => self.on_json(payload).await,
+            FrameKind::Json => self.on_json(&payload).await,
             FrameKind::Bytes => self.on_chunk(payload),
         };
         match outcome {
@@ -336,7 +337,7 @@ impl<'a> Session<'a> {
         Ok(Flow::GoOn)
     }
 
-    fn on_chunk(&self, payload: &[u8]) -> Result<Flow, Refused> {
+    fn on_chunk(&self, payload: Cow<'_, [u8]>) -> Result<Flow, Refused> {
         if !self.greeted {
             return Err(no_hello(None));
         }
@@ -353,7 +354,7 @@ impl<'a> Session<'a> {
                 Refusal::malformed(None, NOT_A_REQUEST, format!("There is no call {id}.")).into(),
             );
         };
-        match call.chunk(payload.to_vec()) {
+        match call.chunk(payload.into_owned()) {
             Taken::Yes => Ok(Flow::GoOn),
             Taken::Ended => Err(Refusal::malformed(
                 None,
