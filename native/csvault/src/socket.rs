@@ -166,16 +166,28 @@ impl Pipe {
     }
 }
 
-impl Drop for SocketName {
-    fn drop(&mut self) {
+impl SocketName {
+    /// True while clients find this socket under its name.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
         #[cfg(unix)]
         {
             use std::os::unix::fs::MetadataExt;
             let found = std::fs::symlink_metadata(&self.path).ok();
             let identity = found.map(|metadata| (metadata.dev(), metadata.ino()));
-            if identity.is_some() && identity == self.identity {
-                let _gone_already = std::fs::remove_file(&self.path);
-            }
+            identity.is_some() && identity == self.identity
+        }
+        #[cfg(not(unix))]
+        {
+            true
+        }
+    }
+}
+
+impl Drop for SocketName {
+    fn drop(&mut self) {
+        if cfg!(unix) && self.is_there() {
+            let _gone_already = std::fs::remove_file(&self.path);
         }
     }
 }

@@ -300,6 +300,15 @@ fn an_embedded_service_ends_when_nobody_uses_it() {
 }
 
 #[test]
+fn a_service_that_nobody_can_find_any_more_ends() {
+    let home = home();
+    let host = home.start();
+    assert!(host.client().is_served());
+    std::fs::remove_dir_all(home.path()).unwrap();
+    assert!(host.wait().success());
+}
+
+#[test]
 fn many_clients_at_once_start_one_service() {
     let home = home();
     let children: Vec<_> = (0..6)

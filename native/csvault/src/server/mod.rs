@@ -28,6 +28,9 @@ const GRACE: Duration = Duration::from_secs(2);
 /// How long stopped calls may take to notice.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How often the service looks whether its socket is still there.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+
 /// Quiet time before exports are prepared.
 const QUIET: Duration = Duration::from_millis(100);
 
@@ -51,6 +54,7 @@ pub async fn serve(
         () = preparing => {}
         () = service.stop_wanted.notified() => {}
         () = unused(&service, idle) => {}
+        () = unreachable(&name) => {}
     }
     // The name first: a client that finds none starts the next service, which waits for our lock.
     drop(name);
@@ -92,6 +96,13 @@ fn admit(service: &Arc<Service>, stream: Stream) {
             let refusal = Refusal::new(None, FAILED, report);
             tokio::spawn(connection::refuse(stream, refusal));
         }
+    }
+}
+
+/// Ends when the socket lost its name, so that no client can come any more: its folder was removed, mostly.
+async fn unreachable(name: &SocketName) {
+    while name.is_there() {
+        tokio::time::sleep(LOOK_AGAIN).await;
     }
 }
 
