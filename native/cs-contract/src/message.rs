@@ -1,6 +1,8 @@
 //! The JSON-RPC messages. Names on the wire are camelCase; parameters and properties of cmdlets keep
 //! the PascalCase that users see.
 
+use std::sync::Arc;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -112,41 +114,55 @@ pub struct StatusResult {
     pub pending_bytes: u64,
 }
 
-/// A JSON array of values as text, so that what was put into JSON once is sent many times as it is.
+/// Values that are JSON text already, so that what was put into JSON once is sent many times as it is.
 #[derive(Debug, Clone)]
-pub struct Values(Box<RawValue>);
+pub struct Values(Vec<Arc<RawValue>>);
 
 impl Values {
     /// Values that were not put into JSON yet.
     #[must_use]
     pub fn new(values: &[serde_json::Value]) -> Self {
-        Self::join(values.iter().map(ToString::to_string))
+        Self(values.iter().map(Self::raw).collect())
     }
 
-    /// Values that each are JSON already. What is not becomes an empty array; the types of the callers keep that from happening.
+    /// Values that were put into JSON by [`Self::raw`].
     #[must_use]
-    pub fn join<T: AsRef<str>>(values: impl IntoIterator<Item = T>) -> Self {
-        let mut text = String::from("[");
-        for value in values {
-            if text.len() > 1 {
-                text.push(',');
-            }
-            text.push_str(value.as_ref());
-        }
-        text.push(']');
-        Self(RawValue::from_string(text).unwrap_or_else(|_| RawValue::NULL.to_owned()))
+    pub fn of(values: Vec<Arc<RawValue>>) -> Self {
+        Self(values)
+    }
+
+    /// Puts one value into JSON.
+    #[must_use]
+    pub fn raw(value: &serde_json::Value) -> Arc<RawValue> {
+        serde_json::value::to_raw_value(value)
+            .unwrap_or_else(|_| RawValue::NULL.to_owned())
+            .into()
+    }
+
+    /// Length of the array as JSON text, in bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.0
+            .iter()
+            .map(|value| value.get().len() + 1)
+            .sum::<usize>()
+            + 2
     }
 
     /// The array as JSON text.
     #[must_use]
-    pub fn text(&self) -> &str {
-        self.0.get()
+    pub fn text(&self) -> String {
+        let values: Vec<&str> = self.0.iter().map(|value| value.get()).collect();
+        format!("[{}]", values.join(","))
     }
 
     /// The values one by one.
     #[must_use]
     pub fn parse(&self) -> Vec<serde_json::Value> {
-        serde_json::from_str(self.text()).unwrap_or_default()
+        let values = self.0.iter();
+        values
+            .filter_map(|value| serde_json::from_str(value.get()).ok())
+            .collect()
     }
 }
 
@@ -158,7 +174,7 @@ impl PartialEq for Values {
 
 impl Serialize for Values {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
+        serializer.collect_seq(self.0.iter().map(AsRef::as_ref))
     }
 }
 
@@ -271,7 +287,7 @@ mod tests {
     fn records_survive_the_wire() {
         let record = Record::Object {
             r#type: "System.String".to_owned(),
-            values: Values::join(["\"a\"", "{\"B\":[1,null]}"]),
+            values: Values::new(&[json!("a"), json!({"B": [1, null]})]),
         };
         let sent = serde_json::to_string(&Notification::Record {
             call: 7,
@@ -283,9 +299,10 @@ mod tests {
             panic!("{sent}");
         };
         assert_eq!((call, &got), (7, &record), "{sent}");
-        assert_eq!(
-            Values::new(&[json!("a"), json!({"B": [1, null]})]),
-            Values::join(["\"a\"", "{\"B\":[1,null]}"])
-        );
+        let pieces = vec![
+            Values::raw(&json!("a")),
+            Values::raw(&json!({"B": [1, null]})),
+        ];
+        assert_eq!(Values::of(pieces).text(), r#"["a",{"B":[1,null]}]"#);
     }
 }

@@ -2,13 +2,14 @@
 
 use std::sync::{Arc, Mutex};
 
-use cs_contract::{ErrorId, ErrorReport};
+use cs_contract::{ErrorId, ErrorReport, Values};
 use cs_model::{
     CmdletName, ConfigScope, DocumentId, DocumentKey, Role, RoleName, ScopeClass, StoreKind,
     UserScope, Version,
 };
 use cs_rbac::{Grant, Policy, policy_grant};
 use cs_store::{Store, StoreError};
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::fault::{Fault, from_store};
@@ -42,12 +43,15 @@ pub struct RoleSet {
     /// In the order of the document.
     pub policy: Policy,
     /// The same as objects, in JSON.
-    texts: Vec<String>,
+    texts: Vec<Arc<RawValue>>,
 }
 
 impl RoleSet {
     fn new(version: Version, roles: Vec<Role>) -> Self {
-        let texts = roles.iter().map(|role| object(role).to_string()).collect();
+        let texts = roles
+            .iter()
+            .map(|role| Values::raw(&object(role)))
+            .collect();
         Self {
             version,
             policy: Policy::new(roles),
@@ -56,11 +60,8 @@ impl RoleSet {
     }
 
     /// Each role with its object in JSON.
-    pub fn iter(&self) -> impl Iterator<Item = (&Role, &str)> {
-        self.policy
-            .roles()
-            .iter()
-            .zip(self.texts.iter().map(String::as_str))
+    pub fn iter(&self) -> impl Iterator<Item = (&Role, &Arc<RawValue>)> {
+        self.policy.roles().iter().zip(&self.texts)
     }
 }
 

@@ -225,7 +225,8 @@ fn run_command(mut home: Option<PathBuf>, mut output: Output, words: Vec<String>
             None => (word.as_str(), None),
         };
         match name {
-            "--output" => match value
+            // Also with one dash, as the cmdlet's own are written; none of them has this name.
+            "--output" | "-Output" | "-output" => match value
                 .or_else(|| words.next())
                 .map(|value| Output::from_str(&value, true))
             {

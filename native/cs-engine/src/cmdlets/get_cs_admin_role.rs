@@ -1,7 +1,10 @@
 //! `Get-CsAdminRole`: all roles, or those of a name, a pattern or a SID.
 
+use std::sync::Arc;
+
 use cs_contract::{ErrorId, ErrorReport, InvokeResult, Record, Values};
 use cs_model::Role;
+use serde_json::value::RawValue;
 
 use crate::engine::{Handler, Running};
 use crate::fault::{Fault, from_stopped};
@@ -34,21 +37,22 @@ fn run(call: &mut Running<'_>) -> Result<InvokeResult, Fault> {
                 .as_ref()
                 .is_none_or(|pattern| pattern.matches(role.identity.as_str()))
     };
-    let mut batch: Vec<&str> = Vec::new();
+    let mut batch: Vec<Arc<RawValue>> = Vec::new();
     let mut length = 0;
     let mut found = false;
     for (_, text) in set.iter().filter(|(role, _)| wanted(role)) {
         found = true;
-        if length + text.len() > BATCH && !batch.is_empty() {
-            call.io.record(objects(&batch)).map_err(from_stopped)?;
-            batch.clear();
+        let bytes = text.get().len();
+        if length + bytes > BATCH && !batch.is_empty() {
+            let full = std::mem::take(&mut batch);
+            call.io.record(objects(full)).map_err(from_stopped)?;
             length = 0;
         }
-        length += text.len();
-        batch.push(text);
+        length += bytes;
+        batch.push(Arc::clone(text));
     }
     if !batch.is_empty() {
-        call.io.record(objects(&batch)).map_err(from_stopped)?;
+        call.io.record(objects(batch)).map_err(from_stopped)?;
     }
     // A pattern that fits nothing is an empty answer; a name that is not there is an error.
     let miss = match (identity, sid) {
@@ -66,10 +70,10 @@ fn run(call: &mut Running<'_>) -> Result<InvokeResult, Fault> {
     Ok(InvokeResult::default())
 }
 
-fn objects(batch: &[&str]) -> Record {
+fn objects(batch: Vec<Arc<RawValue>>) -> Record {
     Record::Object {
         r#type: ROLE_TYPE.to_owned(),
-        values: Values::join(batch),
+        values: Values::of(batch),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::io::Write as _;
 
-use cs_contract::{ErrorId, ErrorReport, FrameHeader, FrameKind, Limits};
+use cs_contract::{ErrorId, ErrorReport, FrameHeader, FrameKind, Limits, Notification, Record};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -200,9 +200,9 @@ pub fn no_params(id: u64, raw: Option<&RawValue>) -> Result<(), Refusal> {
 /// Room that most frames do with.
 const USUAL_BYTES: usize = 256;
 
-/// A frame of JSON: the header, and what `write` puts behind it.
-fn frame(write: impl FnOnce(&mut Vec<u8>) -> serde_json::Result<()>) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(USUAL_BYTES);
+/// A frame of JSON: the header, and what `write` puts behind it. `more` is how much longer than usual it may become.
+fn frame(more: usize, write: impl FnOnce(&mut Vec<u8>) -> serde_json::Result<()>) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(USUAL_BYTES + more);
     bytes.extend_from_slice(&[0; Limits::HEADER_BYTES]);
     if write(&mut bytes).is_err() {
         // Our own types always can be put into JSON; an empty object shows it if that changes.
@@ -221,7 +221,7 @@ fn frame(write: impl FnOnce(&mut Vec<u8>) -> serde_json::Result<()>) -> Vec<u8> 
 
 /// The frame of a good answer.
 pub fn result_frame<T: Serialize>(id: u64, result: &T) -> Vec<u8> {
-    frame(|bytes| {
+    frame(0, |bytes| {
         let _always_room = write!(bytes, "{{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":");
         serde_json::to_writer(&mut *bytes, result)?;
         bytes.push(b'}');
@@ -248,7 +248,7 @@ pub fn error_frame(id: Option<u64>, code: i32, report: &ErrorReport) -> Vec<u8> 
         message: &report.message,
         data: report,
     };
-    frame(|bytes| {
+    frame(0, |bytes| {
         serde_json::to_writer(
             bytes,
             &Answer {
@@ -261,14 +261,21 @@ pub fn error_frame(id: Option<u64>, code: i32, report: &ErrorReport) -> Vec<u8> 
 }
 
 /// The frame of a notification.
-pub fn notification_frame(notification: &cs_contract::Notification) -> Vec<u8> {
+pub fn notification_frame(notification: &Notification) -> Vec<u8> {
     #[derive(Serialize)]
     struct Said<'a> {
         jsonrpc: &'static str,
         #[serde(flatten)]
-        notification: &'a cs_contract::Notification,
+        notification: &'a Notification,
     }
-    frame(|bytes| {
+    let values = match notification {
+        Notification::Record {
+            record: Record::Object { values, .. },
+            ..
+        } => values.bytes(),
+        _ => 0,
+    };
+    frame(values, |bytes| {
         serde_json::to_writer(
             bytes,
             &Said {
@@ -321,7 +328,6 @@ impl UsedIds {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cs_contract::{Notification, Record};
 
     fn refused(text: &str) -> (i32, String) {
         let refusal = parse(text.as_bytes()).unwrap_err();
