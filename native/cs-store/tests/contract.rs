@@ -170,7 +170,7 @@ fn giving_up_leaves_the_store_as_it_was() {
         let before = export(store);
         let events = package(&docs(&["x", "y", "z"]));
         for end in 0..events.len() {
-            let mut left = events[..end].to_vec().into_iter();
+            let mut left = events[..end].iter().cloned();
             let outcome = store.import(
                 &grant(Rights::Write),
                 Some(&commit("half")),
