@@ -16,7 +16,7 @@ function ConvertTo-CsVaultErrorRecord($Report) {
     $type = [System.Management.Automation.PSTypeName]::new($(if ($known) { $known[1] } else { 'System.InvalidOperationException' })).Type
     $exception = $type::new($Report.message)
     $target = $null
-    if ($Report.PSObject.Properties['target'] -and $null -ne $Report.target) { $target = $Report.target.name }
+    if ($null -ne $Report.target) { $target = $Report.target.name }
     $record = [System.Management.Automation.ErrorRecord]::new($exception, $Report.id, $Report.category, $target)
     $record.ErrorDetails = [System.Management.Automation.ErrorDetails]::new($Report.message)
     $record.ErrorDetails.RecommendedAction = $Report.recommendedAction

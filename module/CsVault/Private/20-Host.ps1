@@ -1,6 +1,6 @@
 # Finding the service, starting an embedded one, and making sure who listens before anything is said.
 
-$script:CsVaultOnWindows = [System.IO.Path]::DirectorySeparatorChar -eq '\'
+$script:CsVaultOnWindows = $PSEdition -eq 'Desktop' -or $IsWindows
 
 # Where the service is: the folder of its data and the name of its pipe.
 function Get-CsVaultPlace {
@@ -16,7 +16,7 @@ function Get-CsVaultPlace {
     }
     $pipe = $env:CSVAULT_PIPE
     if (-not $pipe) {
-        $pipe = if ($script:CsVaultOnWindows) { "\\.\pipe\csvault-$([Environment]::UserName)" } else { [System.IO.Path]::Combine($folder, 'csvault.sock') }
+        $pipe = if ($script:CsVaultOnWindows) { "\\.\pipe\csvault-$([Environment]::UserName)" } else { "$folder/csvault.sock" }
     }
     return @{ Home = $folder; Pipe = $pipe; MayStart = -not ($env:CSVAULT_PIPE -or $env:CSVAULT_PIPE_OWNER) }
 }
@@ -33,27 +33,26 @@ function Get-CsVaultUnixStat([string] $Path) {
 # The user id that must own the pipe.
 function Get-CsVaultExpectedOwner {
     $wanted = $env:CSVAULT_PIPE_OWNER
-    if ($wanted -match '^\d+$') { return [int] $wanted }
-    if ($wanted) { return [int] (& id -u -- $wanted 2>$null) }
+    if ($wanted) { return [int] $(if ($wanted -match '^\d+\z') { $wanted } else { & id -u -- $wanted 2>$null }) }
     $own = Get-CsVaultUnixStat "/proc/$PID"
     if ($own) { return $own.UserId }
     return [int] (& id -u)
 }
 
-# A pipe that belongs to somebody else hears nothing from us.
-function Assert-CsVaultOwner($Cmdlet, $Place) {
-    if ($script:CsVaultOnWindows) { return }
-    $expected = Get-CsVaultExpectedOwner
-    $paths = @($Place.Pipe)
-    if (-not $env:CSVAULT_PIPE) { $paths += $Place.Home }
-    foreach ($path in $paths) {
-        $stat = Get-CsVaultUnixStat $path
-        if ($null -eq $stat) { continue }
-        $wrong = $null
-        if ($path -eq $Place.Pipe -and "$($stat.ItemType)" -ne 'Socket') { $wrong = 'is not a socket' }
-        elseif ($stat.UserId -ne $expected) { $wrong = "belongs to the account $($stat.UserId), not to $expected" }
-        if ($wrong) { Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostNotTrusted "The pipe of the service is not trusted: $path $wrong." Pipe $path) }
+# Whether there is a pipe. One that belongs to somebody else hears nothing from us.
+function Test-CsVaultPipe($Cmdlet, $Place) {
+    $stat = Get-CsVaultUnixStat $Place.Pipe
+    if ($null -eq $stat) { return $false }
+    $owner = Get-CsVaultExpectedOwner
+    $wrong = $null
+    if ("$($stat.ItemType)" -ne 'Socket') { $wrong = "$($Place.Pipe) is not a socket" }
+    elseif ($stat.UserId -ne $owner) { $wrong = "$($Place.Pipe) belongs to the account $($stat.UserId), not to $owner" }
+    elseif (-not $env:CSVAULT_PIPE) {
+        $stat = Get-CsVaultUnixStat $Place.Home
+        if ($stat.UserId -ne $owner) { $wrong = "$($Place.Home) belongs to the account $($stat.UserId), not to $owner" }
     }
+    if ($wrong) { Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostNotTrusted "The pipe of the service is not trusted: $wrong." Pipe $Place.Pipe) }
+    return $true
 }
 
 # The executable: named, beside the module, in the build folder, on PATH.

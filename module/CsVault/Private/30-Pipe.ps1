@@ -2,6 +2,7 @@
 
 $script:CsVaultIdle = @{}
 $script:CsVaultUtf8 = [System.Text.UTF8Encoding]::new($false, $true)
+$script:CsVaultFromJson = $null
 
 function Wait-CsVaultTask($Task) {
     while (-not $Task.Wait(250)) { }
@@ -37,11 +38,11 @@ function Get-CsVaultConnection($Cmdlet, [bool] $New) {
     } finally {
         if (-not $done) { $connection.Pipe.Dispose() }
     }
-    if ($answer.PSObject.Properties['error']) {
+    if ($answer.error) {
         $connection.Pipe.Dispose()
         Stop-CsVaultCmdlet $Cmdlet $answer.error.data
     }
-    $Cmdlet.WriteDebug("Connected to $($answer.result.server), process $($answer.result.pid), at $($place.Pipe).")
+    if ($DebugPreference -ne 'SilentlyContinue') { $Cmdlet.WriteDebug("Connected to $($answer.result.server), process $($answer.result.pid), at $($place.Pipe).") }
     return $connection
 }
 
@@ -50,9 +51,8 @@ function Connect-CsVaultPipe($Cmdlet, $Place) {
     $name = $Place.Pipe
     if ($script:CsVaultOnWindows) {
         $name = $name -replace '^\\\\\.\\pipe\\', ''
-    } else {
-        if (-not [System.IO.File]::Exists($name)) { return $null }
-        Assert-CsVaultOwner $Cmdlet $Place
+    } elseif (-not (Test-CsVaultPipe $Cmdlet $Place)) {
+        return $null
     }
     $pipe = [System.IO.Pipes.NamedPipeClientStream]::new('.', $name, [System.IO.Pipes.PipeDirection]::InOut, [System.IO.Pipes.PipeOptions]::Asynchronous)
     $connected = $false
@@ -105,7 +105,7 @@ function Receive-CsVaultFrame($Connection) {
         $need = 5
         if ($have -ge 5) {
             $length = [System.BitConverter]::ToInt32($c.Buffer, $c.Start)
-            if ($length -lt 1 -or $length -gt 1048576) { throw [System.IO.InvalidDataException]::new('the service sent a frame of a forbidden length') }
+            if ($length -lt 1 -or $length -gt 1048576) { throw [System.IO.IOException]::new('the service sent a frame of a forbidden length') }
             $need = 5 + $length
             if ($have -ge $need) {
                 $c.Kind = $c.Buffer[$c.Start + 4]
@@ -128,11 +128,22 @@ function Receive-CsVaultFrame($Connection) {
         }
         $task = $c.Pipe.ReadAsync($c.Buffer, $c.End, $c.Buffer.Length - $c.End)
         while (-not $task.Wait(250)) { }
-        if ($task.Result -eq 0) { throw [System.IO.EndOfStreamException]::new('the service closed the connection') }
+        if ($task.Result -eq 0) { throw [System.IO.IOException]::new('the service closed the connection') }
         $c.End += $task.Result
     }
 }
 
 function Get-CsVaultMessage($Connection) {
-    return ConvertFrom-Json $script:CsVaultUtf8.GetString($Connection.Buffer, $Connection.Offset, $Connection.Length)
+    if ($null -eq $script:CsVaultFromJson) { $script:CsVaultFromJson = Find-CsVaultFromJson }
+    return & $script:CsVaultFromJson $script:CsVaultUtf8.GetString($Connection.Buffer, $Connection.Offset, $Connection.Length)
+}
+
+# The cmdlet by its type: a first call does not wait for the whole module that it is in. By its name where that is not possible.
+function Find-CsVaultFromJson {
+    try {
+        $assembly = [System.Reflection.Assembly]::Load('Microsoft.PowerShell.Commands.Utility')
+        return [System.Management.Automation.CmdletInfo]::new('ConvertFrom-Json', $assembly.GetType('Microsoft.PowerShell.Commands.ConvertFromJsonCommand', $true))
+    } catch {
+        return $ExecutionContext.InvokeCommand.GetCommand('Microsoft.PowerShell.Utility\ConvertFrom-Json', 'Cmdlet')
+    }
 }

@@ -7,7 +7,7 @@ function ConvertTo-CsVaultParameters($Bound, [string[]] $Sent) {
         $value = $Bound[$name]
         if ($value -is [switch]) {
             '"' + $name + '":' + $(if ($value) { 'true' } else { 'false' })
-        } elseif ("$value" -cmatch '^[\w .:/*@=,-]*$' -and "$value" -cmatch '^[ -~]*$') {
+        } elseif ("$value" -cmatch '^[A-Za-z0-9_ .:/*@=,-]*\z') {
             '"' + $name + '":"' + $value + '"'
         } else {
             '"' + $name + '":' + (ConvertTo-Json ([string] $value) -Compress)
@@ -40,17 +40,9 @@ function Invoke-CsVaultCall($Cmdlet, [string] $Parameters, [bool] $WhatIf, [bool
                 $answer = Read-CsVaultFrame $Cmdlet $connection $Sink $state
             }
             $finished = $true
-        } catch [System.IO.IOException], [System.IO.InvalidDataException], [System.ObjectDisposedException], [System.AggregateException], [System.Management.Automation.MethodInvocationException] {
-            $reason = Get-CsVaultReason $_
-            if ($reason -is [System.Management.Automation.PipelineStoppedException]) { throw $reason }
-            $isLost = $reason -is [System.IO.IOException] -or $reason -is [System.IO.InvalidDataException] -or $reason -is [System.ObjectDisposedException] -or $reason -is [System.Net.Sockets.SocketException]
-            if (-not $isLost) { throw }
+        } catch [System.IO.IOException], [System.Management.Automation.MethodInvocationException] {
             # What changes something carries a key, so it is done once, however often it is asked for. What reads is asked again when nothing was seen yet.
-            $again = $attempt -eq 1 -and -not $state.Received -and ($key -or -not $Changes)
-            if (-not $again) {
-                Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostLost "The service went away during $name`: $($reason.Message)." Cmdlet $name)
-            }
-            $Cmdlet.WriteVerbose('The connection was lost before an answer came; asking once more.')
+            Assert-CsVaultLoss $Cmdlet $_ ($attempt -eq 1 -and -not $state.Received -and ($key -or -not $Changes))
         } finally {
             if ($null -ne $state.Progress) { Complete-CsVaultProgress $Cmdlet $state }
             # A connection in the middle of a call is closed, which cancels the call.
@@ -59,16 +51,33 @@ function Invoke-CsVaultCall($Cmdlet, [string] $Parameters, [bool] $WhatIf, [bool
         if ($finished) { break }
         if ($null -ne $Source) { $Source.Position = 0 }
     }
-    if ($answer.PSObject.Properties['error']) { Stop-CsVaultCmdlet $Cmdlet $answer.error.data }
+    if ($answer.error) { Stop-CsVaultCmdlet $Cmdlet $answer.error.data }
     $result = $answer.result
-    if ($null -ne $Sink) {
-        $sent = if ($result.PSObject.Properties['bytes']) { [long] $result.bytes } else { 0L }
-        $hash = if ($null -ne $state.Hash) { ([System.BitConverter]::ToString($state.Hash.GetHashAndReset()) -replace '-').ToLowerInvariant() } else { '' }
-        if ($sent -ne $state.Bytes -or ($sent -gt 0 -and $hash -ne $result.sha256)) {
-            Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostLost "The bytes of $name did not arrive whole." Cmdlet $name)
-        }
+    if ($null -ne $Sink) { Assert-CsVaultBytes $Cmdlet $result $state }
+    return @{ Version = $result.version; PlanLines = $state.PlanLines; Verbose = $state.Verbose }
+}
+
+# Ends the cmdlet unless the error is a lost connection and the call may be made again.
+function Assert-CsVaultLoss($Cmdlet, $ErrorRecord, [bool] $Again) {
+    $reason = Get-CsVaultReason $ErrorRecord
+    if ($reason -is [System.Management.Automation.PipelineStoppedException]) { throw $reason }
+    if (-not ($reason -is [System.IO.IOException] -or $reason -is [System.ObjectDisposedException] -or $reason -is [System.Net.Sockets.SocketException])) {
+        $Cmdlet.ThrowTerminatingError($ErrorRecord)
     }
-    return @{ Version = $(if ($result.PSObject.Properties['version']) { $result.version }); PlanLines = $state.PlanLines; Verbose = $state.Verbose }
+    if (-not $Again) {
+        $name = $Cmdlet.MyInvocation.MyCommand.Name
+        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostLost "The service went away during $name`: $($reason.Message)." Cmdlet $name)
+    }
+    $Cmdlet.WriteVerbose('The connection was lost before an answer came; asking once more.')
+}
+
+# What came is what was sent: as many bytes, with the same hash.
+function Assert-CsVaultBytes($Cmdlet, $Result, $State) {
+    $hash = if ($null -ne $State.Hash) { ([System.BitConverter]::ToString($State.Hash.GetHashAndReset()) -replace '-').ToLowerInvariant() } else { '' }
+    if ([long] $Result.bytes -ne $State.Bytes -or ($State.Bytes -gt 0 -and $hash -ne $Result.sha256)) {
+        $name = $Cmdlet.MyInvocation.MyCommand.Name
+        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostLost "The bytes of $name did not arrive whole." Cmdlet $name)
+    }
 }
 
 # Handles the frame that came; returns the message when it is the answer.
@@ -87,7 +96,7 @@ function Read-CsVaultFrame($Cmdlet, $Connection, $Sink, $State) {
         return $null
     }
     $message = Get-CsVaultMessage $Connection
-    if ($message.PSObject.Properties['id']) { return $message }
+    if ($message.id) { return $message }
     $record = $message.params
     if ($message.method -ne 'record') {
         if ($message.method -eq 'ack') { $State.Credits += $record.chunks }
@@ -145,7 +154,7 @@ function Write-CsVaultProgress($Cmdlet, $State, $Record) {
     $State.Progress = [System.Diagnostics.Stopwatch]::StartNew()
     $State.Activity = $Record.activity
     $progress = [System.Management.Automation.ProgressRecord]::new(1, $Record.activity, $Record.status)
-    if ($Record.PSObject.Properties['percent']) { $progress.PercentComplete = $Record.percent }
+    if ($null -ne $Record.percent) { $progress.PercentComplete = $Record.percent }
     $Cmdlet.WriteProgress($progress)
 }
 

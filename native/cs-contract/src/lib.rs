@@ -15,7 +15,7 @@ pub use frame::{FrameHeader, FrameHeaderError, FrameKind, Limits};
 pub use manifest::{
     Access, CmdletManifest, Effect, Example, InSet, OutputTypeManifest, ParameterManifest,
     ParameterType, PipelineInput, PropertyManifest, RoleManifest, RolesManifest, Side, Transfer,
-    View, WriteRisk,
+    WriteRisk,
 };
 pub use message::{
     CallId, HelloParams, HelloResult, InvokeParams, InvokeResult, Notification, PROTOCOL_VERSION,

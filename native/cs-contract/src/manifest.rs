@@ -222,9 +222,9 @@ pub struct OutputTypeManifest {
     /// True when the object crosses the wire as the bare value of its only property and prints as `text`.
     #[serde(default)]
     pub bare: bool,
-    /// The default view.
+    /// The properties that show by default, all when it is empty: up to four as a table, more as a list.
     #[serde(default)]
-    pub view: View,
+    pub shown: Vec<String>,
 }
 
 /// A property of an output type.
@@ -237,19 +237,6 @@ pub struct PropertyManifest {
     pub r#type: String,
     /// One sentence.
     pub help: String,
-}
-
-/// How a type shows by default.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub enum View {
-    /// As PowerShell chooses.
-    #[default]
-    None,
-    /// A list of these properties.
-    List(Vec<String>),
-    /// A table of these properties.
-    Table(Vec<String>),
 }
 
 /// `manifests/roles.json`: the predefined roles in the order of the original's output.

@@ -1,5 +1,6 @@
 //! The module: one script file of the hand-written runtime, the tables and the functions, and the manifests of its three names.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::fs;
 
@@ -32,12 +33,18 @@ pub fn files(manifests: &Manifests) -> Result<Vec<Generated>, String> {
 }
 
 fn script(manifests: &Manifests) -> Result<String, String> {
-    let mut text = format!("{MARK}\n\nSet-StrictMode -Version 3.0\n\n");
+    let mut text = format!(
+        "{MARK}\n\n# Messages leave out what is not there: a property that is missing reads as $null.\nSet-StrictMode -Version 1.0\n\n"
+    );
     text.push_str(&tables(manifests));
     // Classes come first: the functions below name them.
-    for (_, output) in manifests.types.iter().filter(|(_, output)| output.bare) {
-        text.push_str(&class(output));
-    }
+    let classes: BTreeSet<String> = manifests
+        .types
+        .iter()
+        .filter(|(_, output)| output.bare)
+        .map(|(_, output)| class(output))
+        .collect();
+    text.extend(classes);
     let folder = root().join("module/CsVault/Private");
     let fail = |error: std::io::Error| format!("{}: {error}", folder.display());
     let mut paths: Vec<_> = fs::read_dir(&folder)
@@ -126,17 +133,21 @@ fn short(output: &OutputTypeManifest) -> &str {
     output.name.rsplit('.').next().unwrap_or(&output.name)
 }
 
+/// Types that print as their name alone share a class: each class costs at the prompt's first call.
 fn class_name(output: &OutputTypeManifest) -> String {
-    format!("CsVault{}", short(output))
+    match output.text.as_deref() {
+        Some("{Name}") => "CsVaultName".to_owned(),
+        _ => format!("CsVault{}", short(output)),
+    }
 }
 
 /// A function that makes objects of a type out of what came over the pipe.
 fn converter(manifests: &Manifests, output: &OutputTypeManifest) -> String {
     let name = short(output);
     if output.bare {
-        // One object for each text: roles share most of their cmdlets.
+        // One object for each text: roles share most of their cmdlets. A list in one call: lists are long.
         return format!(
-            "$script:CsVaultKnown{name} = @{{}}\nfunction ConvertTo-CsVault{name}($value) {{\n    $known = $script:CsVaultKnown{name}[$value]\n    if ($null -eq $known) {{\n        $known = [psobject]::AsPSObject([{class}]::new($value))\n        $known.PSObject.TypeNames.Insert(0, '{full}')\n        $script:CsVaultKnown{name}[$value] = $known\n    }}\n    return $known\n}}\n",
+            "$script:CsVaultKnown{name} = [hashtable]::new([System.StringComparer]::Ordinal)\nfunction ConvertTo-CsVault{name}($values) {{\n    $all = $script:CsVaultKnown{name}\n    foreach ($value in $values) {{\n        $known = $all[$value]\n        if ($null -eq $known) {{\n            $known = [psobject]::AsPSObject([{class}]::new($value))\n            $known.pstypenames.Insert(0, '{full}')\n            $all[$value] = $known\n        }}\n        $known\n    }}\n}}\n",
             class = class_name(output),
             full = output.name
         );
@@ -152,11 +163,9 @@ fn converter(manifests: &Manifests, output: &OutputTypeManifest) -> String {
             .strip_suffix("[]")
             .map_or((property.r#type.as_str(), false), |kind| (kind, true));
         let made = match (manifests.output_type(kind), list) {
-            // Lists of texts are long: what is known already is taken without a call.
-            (Some(inner), true) if inner.bare => format!(
-                "[object[]]@(foreach ($v in {value}) {{ $k = $script:CsVaultKnown{0}[$v]; if ($null -eq $k) {{ ConvertTo-CsVault{0} $v }} else {{ $k }} }})",
-                short(inner)
-            ),
+            (Some(inner), true) if inner.bare => {
+                format!("[object[]]@(ConvertTo-CsVault{} {value})", short(inner))
+            }
             (Some(inner), true) => format!(
                 "[object[]]@(foreach ($v in {value}) {{ ConvertTo-CsVault{} $v }})",
                 short(inner)
@@ -184,7 +193,7 @@ fn manifest(manifests: &Manifests, name: &str, guid: &str) -> String {
         .map(|(name, _)| format!("        '{name}'"))
         .collect();
     let root = if name == "CsVault" {
-        "    RootModule = 'CsVault.psm1'\n    FormatsToProcess = @('CsVault.Format.ps1xml')\n"
+        "    RootModule = 'CsVault.psm1'\n    TypesToProcess = @('CsVault.Types.ps1xml')\n"
     } else {
         "    NestedModules = @('../CsVault/CsVault.psd1')\n"
     };

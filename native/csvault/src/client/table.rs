@@ -1,8 +1,8 @@
-//! Objects as people read them at a shell: by the views of their types.
+//! Objects as people read them at a shell: by what their types show.
 
 use std::io::{self, Write};
 
-use cs_contract::{View, output_types};
+use cs_contract::output_types;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value};
 
@@ -10,6 +10,9 @@ use super::run::Output;
 
 /// Elements of a list that are shown, as PowerShell does.
 const ELEMENTS: usize = 4;
+
+/// Objects with more properties than these are lists, as PowerShell does.
+const TABLE_COLUMNS: usize = 4;
 
 /// What was received, to be printed at the end.
 #[derive(Debug)]
@@ -105,75 +108,92 @@ fn properties<'a>(name: &str, members: &'a Map<String, Value>) -> Vec<(&'a str, 
     found
 }
 
+/// A list, or a table of at most four columns: as PowerShell chooses.
 fn print_group(name: &str, values: &[&Value], to: &mut dyn Write) -> io::Result<()> {
-    let view = output_types()
-        .iter()
-        .find(|output| output.name == name)
-        .map(|output| &output.view);
-    if let Some(View::Table(columns)) = view {
-        return print_table(columns, values, to);
-    }
+    let mut objects = Vec::new();
     for value in values {
         match value {
-            Value::Object(members) => {
-                let all: Vec<String>;
-                let properties = match view {
-                    Some(View::List(properties)) => properties,
-                    _ => {
-                        all = members.keys().cloned().collect();
-                        &all
-                    }
-                };
-                let width = properties
-                    .iter()
-                    .map(|name| name.chars().count())
-                    .max()
-                    .unwrap_or(0);
-                for name in properties {
-                    let text = members.get(name).map(text).unwrap_or_default();
-                    writeln!(to, "{name:width$} : {text}")?;
-                }
-                writeln!(to)?;
-            }
-            other => writeln!(to, "{}", text(other))?,
+            Value::Object(members) => objects.push(members),
+            other => writeln!(to, "{}", text(name, other))?,
         }
+    }
+    let Some(first) = objects.first() else {
+        return Ok(());
+    };
+    let shown = output_types()
+        .iter()
+        .find(|output| output.name == name)
+        .map_or(&[][..], |output| output.shown.as_slice());
+    let columns: Vec<(&str, &str)> = properties(name, first)
+        .into_iter()
+        .filter(|(column, _)| shown.is_empty() || shown.iter().any(|name| name == column))
+        .collect();
+    if columns.len() <= TABLE_COLUMNS {
+        return print_table(&columns, &objects, to);
+    }
+    let width = columns
+        .iter()
+        .map(|(column, _)| column.chars().count())
+        .max();
+    let width = width.unwrap_or(0);
+    for members in objects {
+        for (column, of) in &columns {
+            let line = format!("{column:width$} : {}", cell(of, members.get(*column)));
+            writeln!(to, "{}", line.trim_end())?;
+        }
+        writeln!(to)?;
     }
     Ok(())
 }
 
-fn print_table(columns: &[String], values: &[&Value], to: &mut dyn Write) -> io::Result<()> {
-    let cell = |value: &Value, column: &str| value.get(column).map(text).unwrap_or_default();
-    let widths: Vec<usize> = columns
-        .iter()
+fn cell(of: &str, value: Option<&Value>) -> String {
+    value.map(|value| text(of, value)).unwrap_or_default()
+}
+
+fn print_table(
+    columns: &[(&str, &str)],
+    objects: &[&Map<String, Value>],
+    to: &mut dyn Write,
+) -> io::Result<()> {
+    let mut lines: Vec<Vec<String>> = vec![
+        columns
+            .iter()
+            .map(|(column, _)| (*column).to_owned())
+            .collect(),
+        columns
+            .iter()
+            .map(|(column, _)| "-".repeat(column.chars().count()))
+            .collect(),
+    ];
+    lines.extend(objects.iter().map(|members| {
+        columns
+            .iter()
+            .map(|(column, of)| cell(of, members.get(*column)))
+            .collect()
+    }));
+    let widths: Vec<usize> = (0..columns.len())
         .map(|column| {
-            let longest = values
+            lines
                 .iter()
-                .map(|value| cell(value, column).chars().count())
-                .max();
-            longest.unwrap_or(0).max(column.chars().count())
+                .filter_map(|line| line.get(column))
+                .map(|text| text.chars().count())
+                .max()
+                .unwrap_or(0)
         })
         .collect();
-    let mut line = |texts: &mut dyn Iterator<Item = String>| {
-        let cells: Vec<String> = texts
+    for line in lines {
+        let cells: Vec<String> = line
+            .iter()
             .zip(&widths)
             .map(|(text, &width)| format!("{text:width$}"))
             .collect();
-        writeln!(to, "{}", cells.join(" ").trim_end())
-    };
-    line(&mut columns.iter().cloned())?;
-    line(
-        &mut columns
-            .iter()
-            .map(|column| "-".repeat(column.chars().count())),
-    )?;
-    for value in values {
-        line(&mut columns.iter().map(|column| cell(value, column)))?;
+        writeln!(to, "{}", cells.join(" ").trim_end())?;
     }
     Ok(())
 }
 
-/// A value in one line.
-fn text(value: &Value) -> String {
+/// A value in one line: of a list its first elements, of an object inside another its first property, which names it.
+fn text(of: &str, value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::Bool(true) => "True".to_owned(),
@@ -181,18 +201,21 @@ fn text(value: &Value) -> String {
         Value::Number(number) => number.to_string(),
         Value::String(text) => text.clone(),
         Value::Array(elements) => {
-            let mut shown: Vec<String> = elements.iter().take(ELEMENTS).map(text).collect();
+            let of = of.strip_suffix("[]").unwrap_or(of);
+            let mut shown: Vec<String> = elements
+                .iter()
+                .take(ELEMENTS)
+                .map(|element| text(of, element))
+                .collect();
             if elements.len() > ELEMENTS {
                 shown.push("...".to_owned());
             }
             format!("{{{}}}", shown.join(", "))
         }
-        Value::Object(members) => {
-            let members = members
-                .iter()
-                .map(|(name, value)| format!("{name}={}", text(value)));
-            members.collect::<Vec<_>>().join(";")
-        }
+        Value::Object(members) => properties(of, members)
+            .first()
+            .map(|(name, of)| cell(of, members.get(*name)))
+            .unwrap_or_default(),
     }
 }
 
@@ -201,19 +224,48 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    #[test]
-    fn texts_are_lines_and_objects_are_lists() {
+    fn printed(name: &str, values: Vec<Value>) -> String {
         let mut shown = Shown::new(Output::Table);
-        shown.objects("System.String", vec![json!("a"), json!("b")]);
-        shown.objects(
-            "Unknown",
-            vec![json!({"Name": "x", "List": [1, 2, 3, 4, 5], "On": true})],
-        );
+        shown.objects(name, values);
         let mut out = Vec::new();
         shown.finish(&mut out).unwrap();
-        let out = String::from_utf8(out).unwrap();
-        assert!(out.starts_with("a\nb\n"), "{out}");
-        assert!(out.contains("List : {1, 2, 3, 4, ...}\n"), "{out}");
-        assert!(out.contains("On   : True\n"), "{out}");
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn texts_are_lines() {
+        let out = printed("System.String", vec![json!("a"), json!("b")]);
+        assert_eq!(out, "a\nb\n");
+    }
+
+    #[test]
+    fn few_properties_make_a_table() {
+        let out = printed(
+            "Unknown",
+            vec![
+                json!({"Name": "long name", "On": true}),
+                json!({"Name": "x", "On": false, "More": 1}),
+            ],
+        );
+        assert_eq!(
+            out,
+            "Name      On\n----      --\nlong name True\nx         False\n"
+        );
+    }
+
+    #[test]
+    fn many_properties_make_a_list_and_objects_inside_are_named() {
+        let machine = |id: &str| json!({"Fqdn": "fe.litware.com", "MachineId": id});
+        let out = printed(
+            "Microsoft.Rtc.Management.Deploy.Internal.Cluster",
+            vec![json!({
+                "Machines": [machine("1:1"), machine("1:2"), machine("1:3"), machine("1:4"), machine("1:5")],
+                "ClusterId": "1:1", "Fqdn": null, "SiteId": 1, "IsOnEdge": false, "RequiresSetup": true
+            })],
+        );
+        assert_eq!(
+            out,
+            "ClusterId     : 1:1\nFqdn          :\nSiteId        : 1\nIsOnEdge      : False\nRequiresSetup : True\nMachines      : {1:1, 1:2, 1:3, 1:4, ...}\n\n"
+        );
     }
 }
