@@ -210,6 +210,7 @@ function Start-CsVaultHost($Cmdlet) {
 $script:CsVaultIdle = @{}
 $script:CsVaultUtf8 = [System.Text.UTF8Encoding]::new($false, $true)
 $script:CsVaultFromJson = $null
+$script:CsVaultDone = [pscustomobject]@{ id = 1; result = [pscustomobject]@{} }
 
 function Wait-CsVaultTask($Task) {
     while (-not $Task.Wait(250)) { }
@@ -217,30 +218,23 @@ function Wait-CsVaultTask($Task) {
 
 # A connection that said hello: one that is idle, or a new one.
 function Get-CsVaultConnection($Cmdlet, [bool] $New) {
-    $place = Get-CsVaultPlace
-    $idle = $script:CsVaultIdle[$place.Pipe]
+    # What names the place of the service. ($env: is ten times as slow.)
+    $key = [Environment]::GetEnvironmentVariable('CSVAULT_HOME') + '|' + [Environment]::GetEnvironmentVariable('CSVAULT_PIPE') + '|' +
+        [Environment]::GetEnvironmentVariable('CSVAULT_PIPE_OWNER') + '|' + [Environment]::GetEnvironmentVariable('XDG_DATA_HOME') + '|' + [Environment]::GetEnvironmentVariable('HOME')
+    $idle = $script:CsVaultIdle[$key]
     if (-not $New -and $null -ne $idle) {
-        $script:CsVaultIdle.Remove($place.Pipe)
-        $idle.Reused = $true
+        $script:CsVaultIdle.Remove($key)
         return $idle
     }
+    $place = Get-CsVaultPlace
     $connection = Connect-CsVaultPipe $Cmdlet $place
-    if ($null -eq $connection) {
-        if (-not $place.MayStart) {
-            Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostUnavailable "No service answers at $($place.Pipe)." Pipe $place.Pipe)
-        }
-        Start-CsVaultHost $Cmdlet
-        $connection = Connect-CsVaultPipe $Cmdlet $place
-        if ($null -eq $connection) {
-            Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostUnavailable "The service was started and does not answer at $($place.Pipe)." Pipe $place.Pipe)
-        }
-    }
+    if ($null -eq $connection) { $connection = Start-CsVaultConnection $Cmdlet $place }
+    $connection.Key = $key
     $done = $false
     try {
         Send-CsVaultJson $connection ('{"jsonrpc":"2.0","id":1,"method":"hello","params":{"protocol":' + $script:CsVaultProtocol +
             ',"client":"' + $script:CsVaultClient + '","manifests":"' + $script:CsVaultManifests + '"}}')
-        Receive-CsVaultFrame $connection
-        $answer = Get-CsVaultMessage $connection
+        $answer = Receive-CsVaultFrame $connection
         $done = $true
     } finally {
         if (-not $done) { $connection.Pipe.Dispose() }
@@ -250,6 +244,19 @@ function Get-CsVaultConnection($Cmdlet, [bool] $New) {
         Stop-CsVaultCmdlet $Cmdlet $answer.error.data
     }
     if ($DebugPreference -ne 'SilentlyContinue') { $Cmdlet.WriteDebug("Connected to $($answer.result.server), process $($answer.result.pid), at $($place.Pipe).") }
+    return $connection
+}
+
+# A connection to a service that is started first.
+function Start-CsVaultConnection($Cmdlet, $Place) {
+    if (-not $Place.MayStart) {
+        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostUnavailable "No service answers at $($Place.Pipe)." Pipe $Place.Pipe)
+    }
+    Start-CsVaultHost $Cmdlet
+    $connection = Connect-CsVaultPipe $Cmdlet $Place
+    if ($null -eq $connection) {
+        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostUnavailable "The service was started and does not answer at $($Place.Pipe)." Pipe $Place.Pipe)
+    }
     return $connection
 }
 
@@ -275,14 +282,7 @@ function Connect-CsVaultPipe($Cmdlet, $Place) {
         if (-not $connected) { $pipe.Dispose() }
     }
     if (-not $connected) { return $null }
-    return @{ Pipe = $pipe; Path = $Place.Pipe; Buffer = [byte[]]::new(65536); Start = 0; End = 0; Kind = 0; Offset = 0; Length = 0; Call = 1; Reused = $false }
-}
-
-# Gives a connection back for the next call.
-function Save-CsVaultConnection($Connection) {
-    $old = $script:CsVaultIdle[$Connection.Path]
-    if ($null -ne $old) { $old.Pipe.Dispose() }
-    $script:CsVaultIdle[$Connection.Path] = $Connection
+    return @{ Pipe = $pipe; Key = ''; Buffer = [byte[]]::new(65536); Start = 0; End = 0; Offset = 0; Length = 0; Call = 1 }
 }
 
 function Send-CsVaultJson($Connection, [string] $Text) {
@@ -304,7 +304,7 @@ function Send-CsVaultChunk($Connection, [byte[]] $Frame, [int] $Length) {
     while (-not $task.Wait(250)) { }
 }
 
-# Waits for the next frame; its payload stays in the buffer until the next call.
+# Waits for the next frame. Returns its message; or nothing for a chunk of bytes, which stays in the buffer until the next call.
 function Receive-CsVaultFrame($Connection) {
     $c = $Connection
     while ($true) {
@@ -315,11 +315,16 @@ function Receive-CsVaultFrame($Connection) {
             if ($length -lt 1 -or $length -gt 1048576) { throw [System.IO.IOException]::new('the service sent a frame of a forbidden length') }
             $need = 5 + $length
             if ($have -ge $need) {
-                $c.Kind = $c.Buffer[$c.Start + 4]
+                $kind = $c.Buffer[$c.Start + 4]
                 $c.Offset = $c.Start + 5
                 $c.Length = $length
                 $c.Start += $need
-                return
+                if ($kind -eq 66) { return }
+                $text = $script:CsVaultUtf8.GetString($c.Buffer, $c.Offset, $length)
+                # The answer to most calls, which needs no parsing.
+                if ($text -eq ('{"jsonrpc":"2.0","id":' + $c.Call + ',"result":{}}')) { return $script:CsVaultDone }
+                if ($null -eq $script:CsVaultFromJson) { $script:CsVaultFromJson = Find-CsVaultFromJson }
+                return & $script:CsVaultFromJson $text
             }
         }
         if ($need -gt $c.Buffer.Length - $c.Start) {
@@ -338,11 +343,6 @@ function Receive-CsVaultFrame($Connection) {
         if ($task.Result -eq 0) { throw [System.IO.IOException]::new('the service closed the connection') }
         $c.End += $task.Result
     }
-}
-
-function Get-CsVaultMessage($Connection) {
-    if ($null -eq $script:CsVaultFromJson) { $script:CsVaultFromJson = Find-CsVaultFromJson }
-    return & $script:CsVaultFromJson $script:CsVaultUtf8.GetString($Connection.Buffer, $Connection.Offset, $Connection.Length)
 }
 
 # The cmdlet by its type: a first call does not wait for the whole module that it is in. By its name where that is not possible.
@@ -455,26 +455,19 @@ function Remove-CsVaultFile($File) {
 
 # One call: the request, bytes in both directions, records as they come, the answer.
 
-# Parameters as JSON, those that go to the service.
-function ConvertTo-CsVaultParameters($Bound, [string[]] $Sent) {
-    $pairs = foreach ($name in $Sent) {
-        if (-not $Bound.ContainsKey($name)) { continue }
-        $value = $Bound[$name]
-        if ($value -is [switch]) {
-            '"' + $name + '":' + $(if ($value) { 'true' } else { 'false' })
-        } elseif ("$value" -cmatch '^[A-Za-z0-9_ .:/*@=,-]*\z') {
-            '"' + $name + '":"' + $value + '"'
-        } else {
-            '"' + $name + '":' + (ConvertTo-Json ([string] $value) -Compress)
-        }
-    }
-    return '{' + ($pairs -join ',') + '}'
-}
-
-# Runs a call. $Source is a stream of bytes to send, $Sink one for bytes that come; both may be $null. Returns the result with the
-# number of lines of its plan in PlanLines.
-function Invoke-CsVaultCall($Cmdlet, [string] $Parameters, [bool] $WhatIf, [bool] $Changes, $Source, $Sink) {
+# Runs a call. $Sent are the parameters of the caller that go to the service. $Source is a stream of bytes to send, $Sink one for bytes
+# that come; both may be $null. Returns the result with the number of lines of its plan in PlanLines.
+function Invoke-CsVaultCall($Cmdlet, $Bound, $Sent, [bool] $WhatIf, [bool] $Changes, $Source, $Sink) {
     $name = $Cmdlet.MyInvocation.MyCommand.Name
+    $pairs = foreach ($parameter in $Sent) {
+        $value = $Bound[$parameter]
+        if ($null -eq $value) { continue }
+        if ($value -is [switch]) { $value = if ($value) { 'true' } else { 'false' } }
+        elseif ($value -cmatch '^[A-Za-z0-9_ .:/*@=,-]*\z') { $value = '"' + $value + '"' }
+        else { $value = ConvertTo-Json ([string] $value) -Compress }
+        '"' + $parameter + '":' + $value
+    }
+    $parameters = '{' + ($pairs -join ',') + '}'
     $key = if ($Changes -and -not $WhatIf) { [guid]::NewGuid().ToString() } else { $null }
     for ($attempt = 1; ; $attempt++) {
         $state = @{ Received = $false; PlanLines = 0; Verbose = @(); Bytes = 0L; Progress = $null; Hash = $null }
@@ -483,7 +476,7 @@ function Invoke-CsVaultCall($Cmdlet, [string] $Parameters, [bool] $WhatIf, [bool
         try {
             $connection = Get-CsVaultConnection $Cmdlet ($attempt -gt 1)
             $connection.Call++
-            $request = '{"jsonrpc":"2.0","id":' + $connection.Call + ',"method":"invoke","params":{"cmdlet":"' + $name + '","parameters":' + $Parameters
+            $request = '{"jsonrpc":"2.0","id":' + $connection.Call + ',"method":"invoke","params":{"cmdlet":"' + $name + '","parameters":' + $parameters
             if ($WhatIf) { $request += ',"whatIf":true' }
             if ($key) { $request += ',"idempotencyKey":"' + $key + '"' }
             if ($null -ne $Source) { $request += ',"input":true' }
@@ -491,8 +484,8 @@ function Invoke-CsVaultCall($Cmdlet, [string] $Parameters, [bool] $WhatIf, [bool
             $answer = $null
             if ($null -ne $Source) { $answer = Send-CsVaultSource $Cmdlet $connection $Source $state }
             while ($null -eq $answer) {
-                Receive-CsVaultFrame $connection
-                $answer = Read-CsVaultFrame $Cmdlet $connection $Sink $state
+                $message = Receive-CsVaultFrame $connection
+                if ($message.id) { $answer = $message } else { Write-CsVaultMessage $Cmdlet $connection $message $Sink $state }
             }
             $finished = $true
         } catch [System.IO.IOException], [System.Management.Automation.MethodInvocationException] {
@@ -501,7 +494,9 @@ function Invoke-CsVaultCall($Cmdlet, [string] $Parameters, [bool] $WhatIf, [bool
         } finally {
             if ($null -ne $state.Progress) { Complete-CsVaultProgress $Cmdlet $state }
             # A connection in the middle of a call is closed, which cancels the call.
-            if ($null -ne $connection) { if ($finished) { Save-CsVaultConnection $connection } else { $connection.Pipe.Dispose() } }
+            if ($null -ne $connection) {
+                if ($finished -and $null -eq $script:CsVaultIdle[$connection.Key]) { $script:CsVaultIdle[$connection.Key] = $connection } else { $connection.Pipe.Dispose() }
+            }
         }
         if ($finished) { break }
         if ($null -ne $Source) { $Source.Position = 0 }
@@ -535,50 +530,51 @@ function Assert-CsVaultBytes($Cmdlet, $Result, $State) {
     }
 }
 
-# Handles the frame that came; returns the message when it is the answer.
-function Read-CsVaultFrame($Cmdlet, $Connection, $Sink, $State) {
-    if ($Connection.Kind -eq 66) {
+# Hands on what came: objects, bytes ($Message is $null), and what the service says.
+function Write-CsVaultMessage($Cmdlet, $Connection, $Message, $Sink, $State) {
+    $record = $Message.params
+    if ($record.stream -eq 'object') {
         $State.Received = $true
-        if ($null -eq $Sink) { return $null }
-        if ($null -eq $State.Hash) { $State.Hash = [System.Security.Cryptography.IncrementalHash]::CreateHash([System.Security.Cryptography.HashAlgorithmName]::SHA256) }
-        $State.Hash.AppendData($Connection.Buffer, $Connection.Offset + 8, $Connection.Length - 8)
-        $State.Bytes += $Connection.Length - 8
-        try {
-            $Sink.Write($Connection.Buffer, $Connection.Offset + 8, $Connection.Length - 8)
-        } catch {
-            Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileWriteFailed "The file cannot be written: $((Get-CsVaultReason $_).Message)" File "$($Sink.Name)")
-        }
-        return $null
+        $convert = $script:CsVaultConverters[$record.type]
+        $objects = if ($convert) { & $convert $record.values } else { $record.values }
+        foreach ($object in $objects) { $Cmdlet.WriteObject($object) }
+    } elseif ($null -eq $Message) {
+        $State.Received = $true
+        Write-CsVaultChunk $Cmdlet $Connection $Sink $State
+    } elseif ($Message.method -eq 'ack') {
+        $State.Credits += $record.chunks
+    } else {
+        Write-CsVaultRecord $Cmdlet $record $State
     }
-    $message = Get-CsVaultMessage $Connection
-    if ($message.id) { return $message }
-    $record = $message.params
-    if ($message.method -ne 'record') {
-        if ($message.method -eq 'ack') { $State.Credits += $record.chunks }
-        return $null
+}
+
+function Write-CsVaultChunk($Cmdlet, $Connection, $Sink, $State) {
+    if ($null -eq $Sink) { return }
+    if ($null -eq $State.Hash) { $State.Hash = [System.Security.Cryptography.IncrementalHash]::CreateHash([System.Security.Cryptography.HashAlgorithmName]::SHA256) }
+    $State.Hash.AppendData($Connection.Buffer, $Connection.Offset + 8, $Connection.Length - 8)
+    $State.Bytes += $Connection.Length - 8
+    try {
+        $Sink.Write($Connection.Buffer, $Connection.Offset + 8, $Connection.Length - 8)
+    } catch {
+        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileWriteFailed "The file cannot be written: $((Get-CsVaultReason $_).Message)" File "$($Sink.Name)")
     }
-    switch ($record.stream) {
-        'object' {
-            $State.Received = $true
-            $convert = $script:CsVaultConverters[$record.type]
-            foreach ($value in $record.values) {
-                $Cmdlet.WriteObject($(if ($convert) { & $convert $value } else { $value }))
-            }
-        }
-        'verbose' { $State.Verbose += $record.text; $Cmdlet.WriteVerbose($record.text) }
-        'warning' { $Cmdlet.WriteWarning($record.text) }
-        'debug' { $Cmdlet.WriteDebug($record.text) }
-        'progress' { Write-CsVaultProgress $Cmdlet $State $record }
+}
+
+function Write-CsVaultRecord($Cmdlet, $Record, $State) {
+    switch ($Record.stream) {
+        'verbose' { $State.Verbose += $Record.text; $Cmdlet.WriteVerbose($Record.text) }
+        'warning' { $Cmdlet.WriteWarning($Record.text) }
+        'debug' { $Cmdlet.WriteDebug($Record.text) }
+        'progress' { Write-CsVaultProgress $Cmdlet $State $Record }
         'whatIf' {
             $State.PlanLines++
-            $null = $Cmdlet.ShouldProcess($record.target, $record.action)
+            $null = $Cmdlet.ShouldProcess($Record.target, $Record.action)
         }
         'error' {
             $State.Received = $true
-            $Cmdlet.WriteError((ConvertTo-CsVaultErrorRecord $record.error))
+            $Cmdlet.WriteError((ConvertTo-CsVaultErrorRecord $Record.error))
         }
     }
-    return $null
 }
 
 # Sends a stream in chunks, no more of them ahead than the service takes; returns the answer when it comes early.
@@ -593,9 +589,9 @@ function Send-CsVaultSource($Cmdlet, $Connection, $Source, $State) {
         }
         if ($length -eq 0) { break }
         while ($State.Credits -lt 1) {
-            Receive-CsVaultFrame $Connection
-            $answer = Read-CsVaultFrame $Cmdlet $Connection $null $State
-            if ($null -ne $answer) { return $answer }
+            $message = Receive-CsVaultFrame $Connection
+            if ($message.id) { return $message }
+            Write-CsVaultMessage $Cmdlet $Connection $message $null $State
         }
         $State.Credits--
         Send-CsVaultChunk $Connection $frame $length
@@ -621,22 +617,17 @@ function Complete-CsVaultProgress($Cmdlet, $State) {
 
 # What the cmdlets share. The rules are the service's; here are files, bytes, and the questions to the user.
 
-function Invoke-CsVaultQuery($Cmdlet, $Bound, [string[]] $Sent) {
-    $null = Invoke-CsVaultCall $Cmdlet (ConvertTo-CsVaultParameters $Bound $Sent) $false $false $null $null
-}
-
 # A package into a file, or as one array of bytes.
 function Invoke-CsVaultDownload($Cmdlet, $Bound, [string[]] $Sent) {
-    $parameters = ConvertTo-CsVaultParameters $Bound $Sent
     if (-not $Bound.ContainsKey('FileName')) {
         $bytes = [System.IO.MemoryStream]::new()
-        $null = Invoke-CsVaultCall $Cmdlet $parameters $false $false $null $bytes
+        $null = Invoke-CsVaultCall $Cmdlet $Bound $Sent $false $false $null $bytes
         $Cmdlet.WriteObject($bytes.ToArray(), $false)
         return
     }
     $file = New-CsVaultFile $Cmdlet $Bound['FileName'] ($Bound.ContainsKey('Force') -and $Bound['Force'])
     try {
-        $null = Invoke-CsVaultCall $Cmdlet $parameters $false $false $null $file.Stream
+        $null = Invoke-CsVaultCall $Cmdlet $Bound $Sent $false $false $null $file.Stream
         Complete-CsVaultFile $Cmdlet $file
     } finally {
         Remove-CsVaultFile $file
@@ -645,20 +636,18 @@ function Invoke-CsVaultDownload($Cmdlet, $Bound, [string[]] $Sent) {
 
 # Objects, or with -AsXml the document itself.
 function Invoke-CsVaultXmlQuery($Cmdlet, $Bound, [string[]] $Sent) {
-    $parameters = ConvertTo-CsVaultParameters $Bound $Sent
     if (-not ($Bound.ContainsKey('AsXml') -and $Bound['AsXml'])) {
-        $null = Invoke-CsVaultCall $Cmdlet $parameters $false $false $null $null
+        $null = Invoke-CsVaultCall $Cmdlet $Bound $Sent $false $false $null $null
         return
     }
     $bytes = [System.IO.MemoryStream]::new()
-    $null = Invoke-CsVaultCall $Cmdlet $parameters $false $false $null $bytes
+    $null = Invoke-CsVaultCall $Cmdlet $Bound $Sent $false $false $null $bytes
     $bytes.Position = 0
     $Cmdlet.WriteObject([System.Xml.Linq.XElement]::Load($bytes, [System.Xml.Linq.LoadOptions]::PreserveWhitespace))
 }
 
 # A file, an XML element or bytes go to the service.
 function Invoke-CsVaultUpload($Cmdlet, $Bound, [string[]] $Sent, $Bytes) {
-    $parameters = ConvertTo-CsVaultParameters $Bound $Sent
     $force = $Bound.ContainsKey('Force') -and $Bound['Force']
     $source = $null
     $from = 'the given bytes'
@@ -681,7 +670,7 @@ function Invoke-CsVaultUpload($Cmdlet, $Bound, [string[]] $Sent, $Bytes) {
         if (-not $whatIf -and -not $Cmdlet.ShouldProcess($store, "$action $from")) { return }
         if (-not $whatIf -and $Bound.ContainsKey('BackupFileName')) { Save-CsVaultTopology $Cmdlet $Bound['BackupFileName'] $force }
         if (-not $whatIf -and $Bound.ContainsKey('Report')) { $report = New-CsVaultFile $Cmdlet $Bound['Report'] $force }
-        $result = Invoke-CsVaultCall $Cmdlet $parameters $whatIf $true $source $null
+        $result = Invoke-CsVaultCall $Cmdlet $Bound $Sent $whatIf $true $source $null
         if ($whatIf -and $result.PlanLines -eq 0) {
             # The line of a plan that changes nothing.
             $null = $Cmdlet.ShouldProcess("$($result.Verbose | Select-Object -Last 1)", '', '')
@@ -734,18 +723,20 @@ function Complete-CsVault([string] $Source, [string] $Property, [string] $Word) 
     }
 }
 
-function ConvertTo-CsVaultCluster($value) {
-    [pscustomobject]@{
-        PSTypeName = 'Microsoft.Rtc.Management.Deploy.Internal.Cluster'
-        ClusterId = $value.ClusterId
-        Fqdn = $value.Fqdn
-        SiteId = $value.SiteId
-        IsOnEdge = $value.IsOnEdge
-        RequiresReplication = $value.RequiresReplication
-        RequiresSetup = $value.RequiresSetup
-        IsSingleMachineOnly = $value.IsSingleMachineOnly
-        Machines = [object[]]@(foreach ($v in $value.Machines) { ConvertTo-CsVaultMachine $v })
-        InstalledServices = [object[]]@(foreach ($v in $value.InstalledServices) { ConvertTo-CsVaultService $v })
+function ConvertTo-CsVaultCluster($values) {
+    foreach ($value in $values) {
+        [pscustomobject]@{
+            PSTypeName = 'Microsoft.Rtc.Management.Deploy.Internal.Cluster'
+            ClusterId = $value.ClusterId
+            Fqdn = $value.Fqdn
+            SiteId = $value.SiteId
+            IsOnEdge = $value.IsOnEdge
+            RequiresReplication = $value.RequiresReplication
+            RequiresSetup = $value.RequiresSetup
+            IsSingleMachineOnly = $value.IsSingleMachineOnly
+            Machines = [object[]]@(ConvertTo-CsVaultMachine $value.Machines)
+            InstalledServices = [object[]]@(ConvertTo-CsVaultService $value.InstalledServices)
+        }
     }
 }
 $script:CsVaultKnownCmdletType = [hashtable]::new([System.StringComparer]::Ordinal)
@@ -774,117 +765,135 @@ function ConvertTo-CsVaultConfigScope($values) {
         $known
     }
 }
-function ConvertTo-CsVaultInternalDomain($value) {
-    [pscustomobject]@{
-        PSTypeName = 'Microsoft.Rtc.Management.Deploy.Internal.InternalDomain'
-        Name = $value.Name
-        IsDefault = $value.IsDefault
-        AllowSubDomains = $value.AllowSubDomains
-        Authoritative = $value.Authoritative
+function ConvertTo-CsVaultInternalDomain($values) {
+    foreach ($value in $values) {
+        [pscustomobject]@{
+            PSTypeName = 'Microsoft.Rtc.Management.Deploy.Internal.InternalDomain'
+            Name = $value.Name
+            IsDefault = $value.IsDefault
+            AllowSubDomains = $value.AllowSubDomains
+            Authoritative = $value.Authoritative
+        }
     }
 }
-function ConvertTo-CsVaultMachine($value) {
-    [pscustomobject]@{
-        PSTypeName = 'Microsoft.Rtc.Management.Deploy.Internal.Machine'
-        MachineId = $value.MachineId
-        Fqdn = $value.Fqdn
-        Cluster = $value.Cluster
-        FaultDomain = $value.FaultDomain
-        UpgradeDomain = $value.UpgradeDomain
-        NetInterfaces = [object[]]@(foreach ($v in $value.NetInterfaces) { ConvertTo-CsVaultNetInterface $v })
+function ConvertTo-CsVaultMachine($values) {
+    foreach ($value in $values) {
+        [pscustomobject]@{
+            PSTypeName = 'Microsoft.Rtc.Management.Deploy.Internal.Machine'
+            MachineId = $value.MachineId
+            Fqdn = $value.Fqdn
+            Cluster = $value.Cluster
+            FaultDomain = $value.FaultDomain
+            UpgradeDomain = $value.UpgradeDomain
+            NetInterfaces = [object[]]@(ConvertTo-CsVaultNetInterface $value.NetInterfaces)
+        }
     }
 }
-function ConvertTo-CsVaultNetInterface($value) {
-    [pscustomobject]@{
-        PSTypeName = 'Microsoft.Rtc.Management.Deploy.Internal.NetInterface'
-        InterfaceSide = $value.InterfaceSide
-        InterfaceNumber = $(if ($null -ne $value.InterfaceNumber) { [int] $value.InterfaceNumber })
-        IPAddress = $value.IPAddress
-        ConfiguredIPAddress = $value.ConfiguredIPAddress
+function ConvertTo-CsVaultNetInterface($values) {
+    foreach ($value in $values) {
+        [pscustomobject]@{
+            PSTypeName = 'Microsoft.Rtc.Management.Deploy.Internal.NetInterface'
+            InterfaceSide = $value.InterfaceSide
+            InterfaceNumber = $(if ($null -ne $value.InterfaceNumber) { [int] $value.InterfaceNumber })
+            IPAddress = $value.IPAddress
+            ConfiguredIPAddress = $value.ConfiguredIPAddress
+        }
     }
 }
-function ConvertTo-CsVaultNetPort($value) {
-    [pscustomobject]@{
-        PSTypeName = 'Microsoft.Rtc.Management.Deploy.Internal.NetPort'
-        NetPortId = $value.NetPortId
-        Owner = $value.Owner
-        Usage = $value.Usage
-        InterfaceSide = $value.InterfaceSide
-        Port = $(if ($null -ne $value.Port) { [int] $value.Port })
-        Protocol = $value.Protocol
-        UrlPath = $value.UrlPath
-        EffectiveFqdn = $value.EffectiveFqdn
+function ConvertTo-CsVaultNetPort($values) {
+    foreach ($value in $values) {
+        [pscustomobject]@{
+            PSTypeName = 'Microsoft.Rtc.Management.Deploy.Internal.NetPort'
+            NetPortId = $value.NetPortId
+            Owner = $value.Owner
+            Usage = $value.Usage
+            InterfaceSide = $value.InterfaceSide
+            Port = $(if ($null -ne $value.Port) { [int] $value.Port })
+            Protocol = $value.Protocol
+            UrlPath = $value.UrlPath
+            EffectiveFqdn = $value.EffectiveFqdn
+        }
     }
 }
-function ConvertTo-CsVaultRole($value) {
-    [pscustomobject]@{
-        PSTypeName = 'Microsoft.Rtc.Management.WritableConfig.Settings.Roles.Role'
-        Identity = $value.Identity
-        SID = $value.SID
-        IsStandardRole = $value.IsStandardRole
-        Cmdlets = [object[]]@(ConvertTo-CsVaultCmdletType $value.Cmdlets)
-        ScriptModules = [object[]]@($value.ScriptModules)
-        ConfigScopes = [object[]]@(ConvertTo-CsVaultConfigScope $value.ConfigScopes)
-        UserScopes = [object[]]@(ConvertTo-CsVaultUserScope $value.UserScopes)
-        ScriptCmdlets = [object[]]@($value.ScriptCmdlets)
-        TemplateName = $value.TemplateName
-        TenantWellKnownGroup = $value.TenantWellKnownGroup
+function ConvertTo-CsVaultRole($values) {
+    foreach ($value in $values) {
+        [pscustomobject]@{
+            PSTypeName = 'Microsoft.Rtc.Management.WritableConfig.Settings.Roles.Role'
+            Identity = $value.Identity
+            SID = $value.SID
+            IsStandardRole = $value.IsStandardRole
+            Cmdlets = [object[]]@(ConvertTo-CsVaultCmdletType $value.Cmdlets)
+            ScriptModules = [object[]]@($value.ScriptModules)
+            ConfigScopes = [object[]]@(ConvertTo-CsVaultConfigScope $value.ConfigScopes)
+            UserScopes = [object[]]@(ConvertTo-CsVaultUserScope $value.UserScopes)
+            ScriptCmdlets = [object[]]@($value.ScriptCmdlets)
+            TemplateName = $value.TemplateName
+            TenantWellKnownGroup = $value.TenantWellKnownGroup
+        }
     }
 }
-function ConvertTo-CsVaultService($value) {
-    [pscustomobject]@{
-        PSTypeName = 'Microsoft.Rtc.Management.Deploy.Internal.Service'
-        ServiceId = $value.ServiceId
-        RoleId = $value.RoleId
-        SiteId = $value.SiteId
-        RoleName = $value.RoleName
-        Version = $(if ($null -ne $value.Version) { [int] $value.Version })
-        RoleVersion = $(if ($null -ne $value.RoleVersion) { [int] $value.RoleVersion })
-        Type = $value.Type
-        InstalledOn = $value.InstalledOn
-        PoolFqdn = $value.PoolFqdn
-        DependentServices = [object[]]@($value.DependentServices)
-        NetPorts = [object[]]@(foreach ($v in $value.NetPorts) { ConvertTo-CsVaultNetPort $v })
-        UncPath = $value.UncPath
-        InternalHost = $value.InternalHost
-        ExternalHost = $value.ExternalHost
+function ConvertTo-CsVaultService($values) {
+    foreach ($value in $values) {
+        [pscustomobject]@{
+            PSTypeName = 'Microsoft.Rtc.Management.Deploy.Internal.Service'
+            ServiceId = $value.ServiceId
+            RoleId = $value.RoleId
+            SiteId = $value.SiteId
+            RoleName = $value.RoleName
+            Version = $(if ($null -ne $value.Version) { [int] $value.Version })
+            RoleVersion = $(if ($null -ne $value.RoleVersion) { [int] $value.RoleVersion })
+            Type = $value.Type
+            InstalledOn = $value.InstalledOn
+            PoolFqdn = $value.PoolFqdn
+            DependentServices = [object[]]@($value.DependentServices)
+            NetPorts = [object[]]@(ConvertTo-CsVaultNetPort $value.NetPorts)
+            UncPath = $value.UncPath
+            InternalHost = $value.InternalHost
+            ExternalHost = $value.ExternalHost
+        }
     }
 }
-function ConvertTo-CsVaultSite($value) {
-    [pscustomobject]@{
-        PSTypeName = 'Microsoft.Rtc.Management.Deploy.Internal.Site'
-        SiteId = $value.SiteId
-        Name = $value.Name
-        Kind = $value.Kind
-        Description = $value.Description
-        City = $value.City
-        State = $value.State
-        CountryCode = $value.CountryCode
-        ParentSiteId = $value.ParentSiteId
-        Clusters = [object[]]@($value.Clusters)
+function ConvertTo-CsVaultSite($values) {
+    foreach ($value in $values) {
+        [pscustomobject]@{
+            PSTypeName = 'Microsoft.Rtc.Management.Deploy.Internal.Site'
+            SiteId = $value.SiteId
+            Name = $value.Name
+            Kind = $value.Kind
+            Description = $value.Description
+            City = $value.City
+            State = $value.State
+            CountryCode = $value.CountryCode
+            ParentSiteId = $value.ParentSiteId
+            Clusters = [object[]]@($value.Clusters)
+        }
     }
 }
-function ConvertTo-CsVaultSqlInstance($value) {
-    [pscustomobject]@{
-        PSTypeName = 'Microsoft.Rtc.Management.Deploy.Internal.SqlInstance'
-        SqlInstanceId = $value.SqlInstanceId
-        Name = $value.Name
-        Fqdn = $value.Fqdn
-        SiteId = $value.SiteId
-        ClusterId = $value.ClusterId
-        AlwaysOnPrimaryNodeFqdn = $value.AlwaysOnPrimaryNodeFqdn
+function ConvertTo-CsVaultSqlInstance($values) {
+    foreach ($value in $values) {
+        [pscustomobject]@{
+            PSTypeName = 'Microsoft.Rtc.Management.Deploy.Internal.SqlInstance'
+            SqlInstanceId = $value.SqlInstanceId
+            Name = $value.Name
+            Fqdn = $value.Fqdn
+            SiteId = $value.SiteId
+            ClusterId = $value.ClusterId
+            AlwaysOnPrimaryNodeFqdn = $value.AlwaysOnPrimaryNodeFqdn
+        }
     }
 }
-function ConvertTo-CsVaultDefaultTopology($value) {
-    [pscustomobject]@{
-        PSTypeName = 'Microsoft.Rtc.Management.Deploy.Internal.DefaultTopology'
-        InternalDomains = [object[]]@(foreach ($v in $value.InternalDomains) { ConvertTo-CsVaultInternalDomain $v })
-        Sites = [object[]]@(foreach ($v in $value.Sites) { ConvertTo-CsVaultSite $v })
-        Clusters = [object[]]@(foreach ($v in $value.Clusters) { ConvertTo-CsVaultCluster $v })
-        Machines = [object[]]@(foreach ($v in $value.Machines) { ConvertTo-CsVaultMachine $v })
-        Services = [object[]]@(foreach ($v in $value.Services) { ConvertTo-CsVaultService $v })
-        SqlInstances = [object[]]@(foreach ($v in $value.SqlInstances) { ConvertTo-CsVaultSqlInstance $v })
-        Signature = $value.Signature
+function ConvertTo-CsVaultDefaultTopology($values) {
+    foreach ($value in $values) {
+        [pscustomobject]@{
+            PSTypeName = 'Microsoft.Rtc.Management.Deploy.Internal.DefaultTopology'
+            InternalDomains = [object[]]@(ConvertTo-CsVaultInternalDomain $value.InternalDomains)
+            Sites = [object[]]@(ConvertTo-CsVaultSite $value.Sites)
+            Clusters = [object[]]@(ConvertTo-CsVaultCluster $value.Clusters)
+            Machines = [object[]]@(ConvertTo-CsVaultMachine $value.Machines)
+            Services = [object[]]@(ConvertTo-CsVaultService $value.Services)
+            SqlInstances = [object[]]@(ConvertTo-CsVaultSqlInstance $value.SqlInstances)
+            Signature = $value.Signature
+        }
     }
 }
 $script:CsVaultKnownUserScope = [hashtable]::new([System.StringComparer]::Ordinal)
@@ -1031,7 +1040,7 @@ function Get-CsAdminRole {
         [string] $Sid,
         [switch] $LocalStore
     )
-    process { Invoke-CsVaultQuery $PSCmdlet $PSBoundParameters @('Identity', 'Filter', 'Sid', 'LocalStore') }
+    process { $null = Invoke-CsVaultCall $PSCmdlet $PSBoundParameters @('Identity', 'Filter', 'Sid', 'LocalStore') $false $false $null $null }
 }
 
 function Get-CsAdminRoleAssignment {
@@ -1071,7 +1080,7 @@ function Get-CsAdminRoleAssignment {
         [switch] $Force,
         [switch] $LocalStore
     )
-    process { Invoke-CsVaultQuery $PSCmdlet $PSBoundParameters @('Identity', 'Force', 'LocalStore') }
+    process { $null = Invoke-CsVaultCall $PSCmdlet $PSBoundParameters @('Identity', 'Force', 'LocalStore') $false $false $null $null }
 }
 
 function Get-CsTopology {

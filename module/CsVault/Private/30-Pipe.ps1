@@ -3,6 +3,7 @@
 $script:CsVaultIdle = @{}
 $script:CsVaultUtf8 = [System.Text.UTF8Encoding]::new($false, $true)
 $script:CsVaultFromJson = $null
+$script:CsVaultDone = [pscustomobject]@{ id = 1; result = [pscustomobject]@{} }
 
 function Wait-CsVaultTask($Task) {
     while (-not $Task.Wait(250)) { }
@@ -10,30 +11,23 @@ function Wait-CsVaultTask($Task) {
 
 # A connection that said hello: one that is idle, or a new one.
 function Get-CsVaultConnection($Cmdlet, [bool] $New) {
-    $place = Get-CsVaultPlace
-    $idle = $script:CsVaultIdle[$place.Pipe]
+    # What names the place of the service. ($env: is ten times as slow.)
+    $key = [Environment]::GetEnvironmentVariable('CSVAULT_HOME') + '|' + [Environment]::GetEnvironmentVariable('CSVAULT_PIPE') + '|' +
+        [Environment]::GetEnvironmentVariable('CSVAULT_PIPE_OWNER') + '|' + [Environment]::GetEnvironmentVariable('XDG_DATA_HOME') + '|' + [Environment]::GetEnvironmentVariable('HOME')
+    $idle = $script:CsVaultIdle[$key]
     if (-not $New -and $null -ne $idle) {
-        $script:CsVaultIdle.Remove($place.Pipe)
-        $idle.Reused = $true
+        $script:CsVaultIdle.Remove($key)
         return $idle
     }
+    $place = Get-CsVaultPlace
     $connection = Connect-CsVaultPipe $Cmdlet $place
-    if ($null -eq $connection) {
-        if (-not $place.MayStart) {
-            Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostUnavailable "No service answers at $($place.Pipe)." Pipe $place.Pipe)
-        }
-        Start-CsVaultHost $Cmdlet
-        $connection = Connect-CsVaultPipe $Cmdlet $place
-        if ($null -eq $connection) {
-            Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostUnavailable "The service was started and does not answer at $($place.Pipe)." Pipe $place.Pipe)
-        }
-    }
+    if ($null -eq $connection) { $connection = Start-CsVaultConnection $Cmdlet $place }
+    $connection.Key = $key
     $done = $false
     try {
         Send-CsVaultJson $connection ('{"jsonrpc":"2.0","id":1,"method":"hello","params":{"protocol":' + $script:CsVaultProtocol +
             ',"client":"' + $script:CsVaultClient + '","manifests":"' + $script:CsVaultManifests + '"}}')
-        Receive-CsVaultFrame $connection
-        $answer = Get-CsVaultMessage $connection
+        $answer = Receive-CsVaultFrame $connection
         $done = $true
     } finally {
         if (-not $done) { $connection.Pipe.Dispose() }
@@ -43,6 +37,19 @@ function Get-CsVaultConnection($Cmdlet, [bool] $New) {
         Stop-CsVaultCmdlet $Cmdlet $answer.error.data
     }
     if ($DebugPreference -ne 'SilentlyContinue') { $Cmdlet.WriteDebug("Connected to $($answer.result.server), process $($answer.result.pid), at $($place.Pipe).") }
+    return $connection
+}
+
+# A connection to a service that is started first.
+function Start-CsVaultConnection($Cmdlet, $Place) {
+    if (-not $Place.MayStart) {
+        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostUnavailable "No service answers at $($Place.Pipe)." Pipe $Place.Pipe)
+    }
+    Start-CsVaultHost $Cmdlet
+    $connection = Connect-CsVaultPipe $Cmdlet $Place
+    if ($null -eq $connection) {
+        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostUnavailable "The service was started and does not answer at $($Place.Pipe)." Pipe $Place.Pipe)
+    }
     return $connection
 }
 
@@ -68,14 +75,7 @@ function Connect-CsVaultPipe($Cmdlet, $Place) {
         if (-not $connected) { $pipe.Dispose() }
     }
     if (-not $connected) { return $null }
-    return @{ Pipe = $pipe; Path = $Place.Pipe; Buffer = [byte[]]::new(65536); Start = 0; End = 0; Kind = 0; Offset = 0; Length = 0; Call = 1; Reused = $false }
-}
-
-# Gives a connection back for the next call.
-function Save-CsVaultConnection($Connection) {
-    $old = $script:CsVaultIdle[$Connection.Path]
-    if ($null -ne $old) { $old.Pipe.Dispose() }
-    $script:CsVaultIdle[$Connection.Path] = $Connection
+    return @{ Pipe = $pipe; Key = ''; Buffer = [byte[]]::new(65536); Start = 0; End = 0; Offset = 0; Length = 0; Call = 1 }
 }
 
 function Send-CsVaultJson($Connection, [string] $Text) {
@@ -97,7 +97,7 @@ function Send-CsVaultChunk($Connection, [byte[]] $Frame, [int] $Length) {
     while (-not $task.Wait(250)) { }
 }
 
-# Waits for the next frame; its payload stays in the buffer until the next call.
+# Waits for the next frame. Returns its message; or nothing for a chunk of bytes, which stays in the buffer until the next call.
 function Receive-CsVaultFrame($Connection) {
     $c = $Connection
     while ($true) {
@@ -108,11 +108,16 @@ function Receive-CsVaultFrame($Connection) {
             if ($length -lt 1 -or $length -gt 1048576) { throw [System.IO.IOException]::new('the service sent a frame of a forbidden length') }
             $need = 5 + $length
             if ($have -ge $need) {
-                $c.Kind = $c.Buffer[$c.Start + 4]
+                $kind = $c.Buffer[$c.Start + 4]
                 $c.Offset = $c.Start + 5
                 $c.Length = $length
                 $c.Start += $need
-                return
+                if ($kind -eq 66) { return }
+                $text = $script:CsVaultUtf8.GetString($c.Buffer, $c.Offset, $length)
+                # The answer to most calls, which needs no parsing.
+                if ($text -eq ('{"jsonrpc":"2.0","id":' + $c.Call + ',"result":{}}')) { return $script:CsVaultDone }
+                if ($null -eq $script:CsVaultFromJson) { $script:CsVaultFromJson = Find-CsVaultFromJson }
+                return & $script:CsVaultFromJson $text
             }
         }
         if ($need -gt $c.Buffer.Length - $c.Start) {
@@ -131,11 +136,6 @@ function Receive-CsVaultFrame($Connection) {
         if ($task.Result -eq 0) { throw [System.IO.IOException]::new('the service closed the connection') }
         $c.End += $task.Result
     }
-}
-
-function Get-CsVaultMessage($Connection) {
-    if ($null -eq $script:CsVaultFromJson) { $script:CsVaultFromJson = Find-CsVaultFromJson }
-    return & $script:CsVaultFromJson $script:CsVaultUtf8.GetString($Connection.Buffer, $Connection.Offset, $Connection.Length)
 }
 
 # The cmdlet by its type: a first call does not wait for the whole module that it is in. By its name where that is not possible.

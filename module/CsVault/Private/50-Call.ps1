@@ -1,25 +1,18 @@
 # One call: the request, bytes in both directions, records as they come, the answer.
 
-# Parameters as JSON, those that go to the service.
-function ConvertTo-CsVaultParameters($Bound, [string[]] $Sent) {
-    $pairs = foreach ($name in $Sent) {
-        if (-not $Bound.ContainsKey($name)) { continue }
-        $value = $Bound[$name]
-        if ($value -is [switch]) {
-            '"' + $name + '":' + $(if ($value) { 'true' } else { 'false' })
-        } elseif ("$value" -cmatch '^[A-Za-z0-9_ .:/*@=,-]*\z') {
-            '"' + $name + '":"' + $value + '"'
-        } else {
-            '"' + $name + '":' + (ConvertTo-Json ([string] $value) -Compress)
-        }
-    }
-    return '{' + ($pairs -join ',') + '}'
-}
-
-# Runs a call. $Source is a stream of bytes to send, $Sink one for bytes that come; both may be $null. Returns the result with the
-# number of lines of its plan in PlanLines.
-function Invoke-CsVaultCall($Cmdlet, [string] $Parameters, [bool] $WhatIf, [bool] $Changes, $Source, $Sink) {
+# Runs a call. $Sent are the parameters of the caller that go to the service. $Source is a stream of bytes to send, $Sink one for bytes
+# that come; both may be $null. Returns the result with the number of lines of its plan in PlanLines.
+function Invoke-CsVaultCall($Cmdlet, $Bound, $Sent, [bool] $WhatIf, [bool] $Changes, $Source, $Sink) {
     $name = $Cmdlet.MyInvocation.MyCommand.Name
+    $pairs = foreach ($parameter in $Sent) {
+        $value = $Bound[$parameter]
+        if ($null -eq $value) { continue }
+        if ($value -is [switch]) { $value = if ($value) { 'true' } else { 'false' } }
+        elseif ($value -cmatch '^[A-Za-z0-9_ .:/*@=,-]*\z') { $value = '"' + $value + '"' }
+        else { $value = ConvertTo-Json ([string] $value) -Compress }
+        '"' + $parameter + '":' + $value
+    }
+    $parameters = '{' + ($pairs -join ',') + '}'
     $key = if ($Changes -and -not $WhatIf) { [guid]::NewGuid().ToString() } else { $null }
     for ($attempt = 1; ; $attempt++) {
         $state = @{ Received = $false; PlanLines = 0; Verbose = @(); Bytes = 0L; Progress = $null; Hash = $null }
@@ -28,7 +21,7 @@ function Invoke-CsVaultCall($Cmdlet, [string] $Parameters, [bool] $WhatIf, [bool
         try {
             $connection = Get-CsVaultConnection $Cmdlet ($attempt -gt 1)
             $connection.Call++
-            $request = '{"jsonrpc":"2.0","id":' + $connection.Call + ',"method":"invoke","params":{"cmdlet":"' + $name + '","parameters":' + $Parameters
+            $request = '{"jsonrpc":"2.0","id":' + $connection.Call + ',"method":"invoke","params":{"cmdlet":"' + $name + '","parameters":' + $parameters
             if ($WhatIf) { $request += ',"whatIf":true' }
             if ($key) { $request += ',"idempotencyKey":"' + $key + '"' }
             if ($null -ne $Source) { $request += ',"input":true' }
@@ -36,8 +29,8 @@ function Invoke-CsVaultCall($Cmdlet, [string] $Parameters, [bool] $WhatIf, [bool
             $answer = $null
             if ($null -ne $Source) { $answer = Send-CsVaultSource $Cmdlet $connection $Source $state }
             while ($null -eq $answer) {
-                Receive-CsVaultFrame $connection
-                $answer = Read-CsVaultFrame $Cmdlet $connection $Sink $state
+                $message = Receive-CsVaultFrame $connection
+                if ($message.id) { $answer = $message } else { Write-CsVaultMessage $Cmdlet $connection $message $Sink $state }
             }
             $finished = $true
         } catch [System.IO.IOException], [System.Management.Automation.MethodInvocationException] {
@@ -46,7 +39,9 @@ function Invoke-CsVaultCall($Cmdlet, [string] $Parameters, [bool] $WhatIf, [bool
         } finally {
             if ($null -ne $state.Progress) { Complete-CsVaultProgress $Cmdlet $state }
             # A connection in the middle of a call is closed, which cancels the call.
-            if ($null -ne $connection) { if ($finished) { Save-CsVaultConnection $connection } else { $connection.Pipe.Dispose() } }
+            if ($null -ne $connection) {
+                if ($finished -and $null -eq $script:CsVaultIdle[$connection.Key]) { $script:CsVaultIdle[$connection.Key] = $connection } else { $connection.Pipe.Dispose() }
+            }
         }
         if ($finished) { break }
         if ($null -ne $Source) { $Source.Position = 0 }
@@ -80,50 +75,51 @@ function Assert-CsVaultBytes($Cmdlet, $Result, $State) {
     }
 }
 
-# Handles the frame that came; returns the message when it is the answer.
-function Read-CsVaultFrame($Cmdlet, $Connection, $Sink, $State) {
-    if ($Connection.Kind -eq 66) {
+# Hands on what came: objects, bytes ($Message is $null), and what the service says.
+function Write-CsVaultMessage($Cmdlet, $Connection, $Message, $Sink, $State) {
+    $record = $Message.params
+    if ($record.stream -eq 'object') {
         $State.Received = $true
-        if ($null -eq $Sink) { return $null }
-        if ($null -eq $State.Hash) { $State.Hash = [System.Security.Cryptography.IncrementalHash]::CreateHash([System.Security.Cryptography.HashAlgorithmName]::SHA256) }
-        $State.Hash.AppendData($Connection.Buffer, $Connection.Offset + 8, $Connection.Length - 8)
-        $State.Bytes += $Connection.Length - 8
-        try {
-            $Sink.Write($Connection.Buffer, $Connection.Offset + 8, $Connection.Length - 8)
-        } catch {
-            Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileWriteFailed "The file cannot be written: $((Get-CsVaultReason $_).Message)" File "$($Sink.Name)")
-        }
-        return $null
+        $convert = $script:CsVaultConverters[$record.type]
+        $objects = if ($convert) { & $convert $record.values } else { $record.values }
+        foreach ($object in $objects) { $Cmdlet.WriteObject($object) }
+    } elseif ($null -eq $Message) {
+        $State.Received = $true
+        Write-CsVaultChunk $Cmdlet $Connection $Sink $State
+    } elseif ($Message.method -eq 'ack') {
+        $State.Credits += $record.chunks
+    } else {
+        Write-CsVaultRecord $Cmdlet $record $State
     }
-    $message = Get-CsVaultMessage $Connection
-    if ($message.id) { return $message }
-    $record = $message.params
-    if ($message.method -ne 'record') {
-        if ($message.method -eq 'ack') { $State.Credits += $record.chunks }
-        return $null
+}
+
+function Write-CsVaultChunk($Cmdlet, $Connection, $Sink, $State) {
+    if ($null -eq $Sink) { return }
+    if ($null -eq $State.Hash) { $State.Hash = [System.Security.Cryptography.IncrementalHash]::CreateHash([System.Security.Cryptography.HashAlgorithmName]::SHA256) }
+    $State.Hash.AppendData($Connection.Buffer, $Connection.Offset + 8, $Connection.Length - 8)
+    $State.Bytes += $Connection.Length - 8
+    try {
+        $Sink.Write($Connection.Buffer, $Connection.Offset + 8, $Connection.Length - 8)
+    } catch {
+        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileWriteFailed "The file cannot be written: $((Get-CsVaultReason $_).Message)" File "$($Sink.Name)")
     }
-    switch ($record.stream) {
-        'object' {
-            $State.Received = $true
-            $convert = $script:CsVaultConverters[$record.type]
-            foreach ($value in $record.values) {
-                $Cmdlet.WriteObject($(if ($convert) { & $convert $value } else { $value }))
-            }
-        }
-        'verbose' { $State.Verbose += $record.text; $Cmdlet.WriteVerbose($record.text) }
-        'warning' { $Cmdlet.WriteWarning($record.text) }
-        'debug' { $Cmdlet.WriteDebug($record.text) }
-        'progress' { Write-CsVaultProgress $Cmdlet $State $record }
+}
+
+function Write-CsVaultRecord($Cmdlet, $Record, $State) {
+    switch ($Record.stream) {
+        'verbose' { $State.Verbose += $Record.text; $Cmdlet.WriteVerbose($Record.text) }
+        'warning' { $Cmdlet.WriteWarning($Record.text) }
+        'debug' { $Cmdlet.WriteDebug($Record.text) }
+        'progress' { Write-CsVaultProgress $Cmdlet $State $Record }
         'whatIf' {
             $State.PlanLines++
-            $null = $Cmdlet.ShouldProcess($record.target, $record.action)
+            $null = $Cmdlet.ShouldProcess($Record.target, $Record.action)
         }
         'error' {
             $State.Received = $true
-            $Cmdlet.WriteError((ConvertTo-CsVaultErrorRecord $record.error))
+            $Cmdlet.WriteError((ConvertTo-CsVaultErrorRecord $Record.error))
         }
     }
-    return $null
 }
 
 # Sends a stream in chunks, no more of them ahead than the service takes; returns the answer when it comes early.
@@ -138,9 +134,9 @@ function Send-CsVaultSource($Cmdlet, $Connection, $Source, $State) {
         }
         if ($length -eq 0) { break }
         while ($State.Credits -lt 1) {
-            Receive-CsVaultFrame $Connection
-            $answer = Read-CsVaultFrame $Cmdlet $Connection $null $State
-            if ($null -ne $answer) { return $answer }
+            $message = Receive-CsVaultFrame $Connection
+            if ($message.id) { return $message }
+            Write-CsVaultMessage $Cmdlet $Connection $message $null $State
         }
         $State.Credits--
         Send-CsVaultChunk $Connection $frame $length

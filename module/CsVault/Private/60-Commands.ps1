@@ -1,21 +1,16 @@
 # What the cmdlets share. The rules are the service's; here are files, bytes, and the questions to the user.
 
-function Invoke-CsVaultQuery($Cmdlet, $Bound, [string[]] $Sent) {
-    $null = Invoke-CsVaultCall $Cmdlet (ConvertTo-CsVaultParameters $Bound $Sent) $false $false $null $null
-}
-
 # A package into a file, or as one array of bytes.
 function Invoke-CsVaultDownload($Cmdlet, $Bound, [string[]] $Sent) {
-    $parameters = ConvertTo-CsVaultParameters $Bound $Sent
     if (-not $Bound.ContainsKey('FileName')) {
         $bytes = [System.IO.MemoryStream]::new()
-        $null = Invoke-CsVaultCall $Cmdlet $parameters $false $false $null $bytes
+        $null = Invoke-CsVaultCall $Cmdlet $Bound $Sent $false $false $null $bytes
         $Cmdlet.WriteObject($bytes.ToArray(), $false)
         return
     }
     $file = New-CsVaultFile $Cmdlet $Bound['FileName'] ($Bound.ContainsKey('Force') -and $Bound['Force'])
     try {
-        $null = Invoke-CsVaultCall $Cmdlet $parameters $false $false $null $file.Stream
+        $null = Invoke-CsVaultCall $Cmdlet $Bound $Sent $false $false $null $file.Stream
         Complete-CsVaultFile $Cmdlet $file
     } finally {
         Remove-CsVaultFile $file
@@ -24,20 +19,18 @@ function Invoke-CsVaultDownload($Cmdlet, $Bound, [string[]] $Sent) {
 
 # Objects, or with -AsXml the document itself.
 function Invoke-CsVaultXmlQuery($Cmdlet, $Bound, [string[]] $Sent) {
-    $parameters = ConvertTo-CsVaultParameters $Bound $Sent
     if (-not ($Bound.ContainsKey('AsXml') -and $Bound['AsXml'])) {
-        $null = Invoke-CsVaultCall $Cmdlet $parameters $false $false $null $null
+        $null = Invoke-CsVaultCall $Cmdlet $Bound $Sent $false $false $null $null
         return
     }
     $bytes = [System.IO.MemoryStream]::new()
-    $null = Invoke-CsVaultCall $Cmdlet $parameters $false $false $null $bytes
+    $null = Invoke-CsVaultCall $Cmdlet $Bound $Sent $false $false $null $bytes
     $bytes.Position = 0
     $Cmdlet.WriteObject([System.Xml.Linq.XElement]::Load($bytes, [System.Xml.Linq.LoadOptions]::PreserveWhitespace))
 }
 
 # A file, an XML element or bytes go to the service.
 function Invoke-CsVaultUpload($Cmdlet, $Bound, [string[]] $Sent, $Bytes) {
-    $parameters = ConvertTo-CsVaultParameters $Bound $Sent
     $force = $Bound.ContainsKey('Force') -and $Bound['Force']
     $source = $null
     $from = 'the given bytes'
@@ -60,7 +53,7 @@ function Invoke-CsVaultUpload($Cmdlet, $Bound, [string[]] $Sent, $Bytes) {
         if (-not $whatIf -and -not $Cmdlet.ShouldProcess($store, "$action $from")) { return }
         if (-not $whatIf -and $Bound.ContainsKey('BackupFileName')) { Save-CsVaultTopology $Cmdlet $Bound['BackupFileName'] $force }
         if (-not $whatIf -and $Bound.ContainsKey('Report')) { $report = New-CsVaultFile $Cmdlet $Bound['Report'] $force }
-        $result = Invoke-CsVaultCall $Cmdlet $parameters $whatIf $true $source $null
+        $result = Invoke-CsVaultCall $Cmdlet $Bound $Sent $whatIf $true $source $null
         if ($whatIf -and $result.PlanLines -eq 0) {
             # The line of a plan that changes nothing.
             $null = $Cmdlet.ShouldProcess("$($result.Verbose | Select-Object -Last 1)", '', '')

@@ -122,7 +122,9 @@ fn body(cmdlet: &CmdletManifest) -> String {
     let sent = sent(cmdlet);
     match cmdlet.transfer {
         None => {
-            format!("    process {{ Invoke-CsVaultQuery $PSCmdlet $PSBoundParameters {sent} }}\n")
+            format!(
+                "    process {{ $null = Invoke-CsVaultCall $PSCmdlet $PSBoundParameters {sent} $false $false $null $null }}\n"
+            )
         }
         Some(Transfer::Download) => format!(
             "    process {{ Invoke-CsVaultDownload $PSCmdlet $PSBoundParameters {sent} }}\n"

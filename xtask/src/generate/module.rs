@@ -153,7 +153,7 @@ fn converter(manifests: &Manifests, output: &OutputTypeManifest) -> String {
         );
     }
     let mut text = format!(
-        "function ConvertTo-CsVault{name}($value) {{\n    [pscustomobject]@{{\n        PSTypeName = '{}'\n",
+        "function ConvertTo-CsVault{name}($values) {{\n    foreach ($value in $values) {{\n        [pscustomobject]@{{\n            PSTypeName = '{}'\n",
         output.name
     );
     for property in &output.properties {
@@ -163,13 +163,9 @@ fn converter(manifests: &Manifests, output: &OutputTypeManifest) -> String {
             .strip_suffix("[]")
             .map_or((property.r#type.as_str(), false), |kind| (kind, true));
         let made = match (manifests.output_type(kind), list) {
-            (Some(inner), true) if inner.bare => {
+            (Some(inner), true) => {
                 format!("[object[]]@(ConvertTo-CsVault{} {value})", short(inner))
             }
-            (Some(inner), true) => format!(
-                "[object[]]@(foreach ($v in {value}) {{ ConvertTo-CsVault{} $v }})",
-                short(inner)
-            ),
             (Some(inner), false) => format!(
                 "$(if ($null -ne {value}) {{ ConvertTo-CsVault{} {value} }})",
                 short(inner)
@@ -180,9 +176,9 @@ fn converter(manifests: &Manifests, output: &OutputTypeManifest) -> String {
             }
             (None, false) => value,
         };
-        let _infallible = writeln!(text, "        {} = {made}", property.name);
+        let _infallible = writeln!(text, "            {} = {made}", property.name);
     }
-    text.push_str("    }\n}\n");
+    text.push_str("        }\n    }\n}\n");
     text
 }
 
