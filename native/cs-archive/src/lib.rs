@@ -18,6 +18,7 @@ mod reader;
 mod rules;
 mod scan;
 mod split;
+mod tag;
 mod write;
 pub mod xml;
 

@@ -2,6 +2,7 @@
 
 use crate::ReadLimits;
 use crate::decode::Form;
+use crate::tag;
 
 /// Why a piece of markup is refused.
 #[derive(Debug)]
@@ -86,6 +87,29 @@ impl<'l> Rules<'l> {
         if self.elements > self.limits.elements {
             return Err(Broken::Limit("elements", self.limits.elements));
         }
+        let before = self.namespaces.len();
+        let name = match tag::plain(tag, self.limits, attributes) {
+            Some(shape) if !shape.namespaces && !has_twins(attributes) => {
+                tag.get(..shape.name).unwrap_or_default()
+            }
+            _ => self.slow_start(tag, attributes)?,
+        };
+        if empty {
+            self.namespaces.truncate(before);
+        } else {
+            self.open.push((self.names.len(), before));
+            self.names.push_str(name);
+        }
+        Ok(name)
+    }
+
+    /// A tag that is not plain.
+    pub(crate) fn slow_start<'t>(
+        &mut self,
+        tag: &'t str,
+        attributes: &mut Vec<RawAttribute<'t>>,
+    ) -> Result<&'t str, Broken> {
+        attributes.clear();
         let end = tag
             .bytes()
             .position(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'))
@@ -93,15 +117,8 @@ impl<'l> Rules<'l> {
         let (name, rest) = tag.split_at(end);
         self.check_name(name)?;
         self.split(rest, attributes)?;
-        let before = self.namespaces.len();
         self.declare(attributes)?;
         self.resolve(name, attributes)?;
-        if empty {
-            self.namespaces.truncate(before);
-        } else {
-            self.open.push((self.names.len(), before));
-            self.names.push_str(name);
-        }
         Ok(name)
     }
 
@@ -140,6 +157,9 @@ impl<'l> Rules<'l> {
             } else {
                 rule("there is text outside the root element")
             };
+        }
+        if is_plain(text) {
+            return Ok(());
         }
         if text.contains("]]>") {
             return rule("the text holds ]]>");
@@ -426,6 +446,17 @@ impl<'l> Rules<'l> {
     }
 }
 
+fn has_twins(attributes: &[RawAttribute<'_>]) -> bool {
+    let mut rest = attributes;
+    while let [first, others @ ..] = rest {
+        if others.iter().any(|other| other.name == first.name) {
+            return true;
+        }
+        rest = others;
+    }
+    false
+}
+
 /// A name in a message: short, and without control characters.
 fn shown(text: &str) -> String {
     let short: String = text.chars().take(40).collect();
@@ -442,13 +473,6 @@ fn skip_space(text: &str) -> &str {
 }
 
 fn check_value(name: &str, value: &str) -> Result<(), Broken> {
-    // One look at each byte is enough for almost all values.
-    if value
-        .bytes()
-        .all(|byte| byte >= 0x20 && !matches!(byte, b'<' | b'&' | 0xef))
-    {
-        return Ok(());
-    }
     if value.contains('<') {
         return rule(format!(
             "the value of the attribute {} holds <",
@@ -491,17 +515,18 @@ fn check_reference(name: &str) -> Result<(), Broken> {
 }
 
 fn check_letters(text: &str) -> Result<(), Broken> {
-    // Almost all text is plain; the two exceptions of Unicode begin with the byte EF.
-    let suspicious =
-        |byte: u8| byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r') || byte == 0xef;
-    if text
-        .bytes()
-        .fold(false, |found, byte| found | suspicious(byte))
-        && !text.chars().all(is_letter)
-    {
-        return rule("there is a character that XML does not allow");
+    if is_plain(text) || text.chars().all(is_letter) {
+        return Ok(());
     }
-    Ok(())
+    rule("there is a character that XML does not allow")
+}
+
+/// Almost all text has no control characters, no bracket, and not the byte that the two exceptions of Unicode begin with.
+fn is_plain(text: &str) -> bool {
+    let plain = |byte: u8| {
+        (byte >= 0x20 || matches!(byte, b'\t' | b'\n' | b'\r')) & !matches!(byte, b']' | 0xef)
+    };
+    text.bytes().fold(true, |all, byte| all & plain(byte))
 }
 
 fn is_letter(letter: char) -> bool {
