@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use sha2::{Digest, Sha256};
 
-use crate::{CmdletManifest, OutputTypeManifest, RolesManifest};
+use crate::{CatalogEntry, CatalogManifest, CmdletManifest, OutputTypeManifest, RolesManifest};
 
 include!("generated/manifests.rs");
 
@@ -28,6 +28,16 @@ pub fn roles() -> &'static RolesManifest {
             schema: None,
             roles: Vec::new(),
         })
+    })
+}
+
+/// The cmdlets of the original, in the order of their names.
+pub fn catalog() -> &'static [CatalogEntry] {
+    static PARSED: OnceLock<Vec<CatalogEntry>> = OnceLock::new();
+    PARSED.get_or_init(|| {
+        serde_json::from_str::<CatalogManifest>(CATALOG)
+            .map(|catalog| catalog.cmdlets)
+            .unwrap_or_default()
     })
 }
 
@@ -72,5 +82,6 @@ mod tests {
             serde_json::from_str::<OutputTypeManifest>(text).unwrap();
         }
         serde_json::from_str::<RolesManifest>(ROLES).unwrap();
+        serde_json::from_str::<CatalogManifest>(CATALOG).unwrap();
     }
 }

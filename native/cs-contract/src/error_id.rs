@@ -81,6 +81,18 @@ catalog! {
     CmdletUnknown => ObjectNotFound, "System.Management.Automation.CommandNotFoundException", "Run Get-Command -Module CsVault for the cmdlets that there are.";
     /// No role has this name, SID or pattern.
     RoleNotFound => ObjectNotFound, "System.Management.Automation.ItemNotFoundException", "Run Get-CsAdminRole to see all roles.";
+    /// A role of this name is there already.
+    RoleExists => ResourceExists, "System.InvalidOperationException", "Choose another name, or change the role with Set-CsAdminRole.";
+    /// A predefined role cannot be changed in this way, nor removed.
+    StandardRoleReadOnly => InvalidOperation, "System.InvalidOperationException", "Make a custom role of it with New-CsAdminRole -Template, and change that one.";
+    /// The group that a role stands for does not exist.
+    GroupNotFound => ObjectNotFound, "System.Management.Automation.ItemNotFoundException", "Create the group first, or name one in the settings; a role is the members of the group of its name.";
+    /// A scope is malformed, names a site that is not there, or is the last one of a role.
+    ScopeInvalid => InvalidArgument, "System.ArgumentException", "Use global, site:<SiteId>, or OU:<distinguished name>.";
+    /// A role would be given more than the caller may do.
+    GrantExceeded => PermissionDenied, "System.UnauthorizedAccessException", "Ask a server administrator, or give no more than your own roles have; nothing was changed.";
+    /// The roles would leave nobody who may change roles.
+    LastAdministrator => InvalidOperation, "System.InvalidOperationException", "Keep the role CSAdministrator with its cmdlets and the scope Global; nothing was changed.";
     /// The store holds no topology.
     TopologyNotFound => ObjectNotFound, "System.Management.Automation.ItemNotFoundException", "Publish a topology with Publish-CsTopology, or import a package that holds one.";
     /// No account has this name.

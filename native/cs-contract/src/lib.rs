@@ -9,11 +9,11 @@ mod frame;
 mod manifest;
 mod message;
 
-pub use embedded::{cmdlets, hash_of, manifest_hash, output_types, roles};
+pub use embedded::{catalog, cmdlets, hash_of, manifest_hash, output_types, roles};
 pub use error_id::{ErrorCategory, ErrorId, ErrorReport, ErrorTarget};
 pub use frame::{FrameHeader, FrameHeaderError, FrameKind, Limits};
 pub use manifest::{
-    Access, CmdletManifest, Effect, Example, InSet, OutputTypeManifest, ParameterManifest,
+    Access, CatalogEntry, CatalogManifest, Change, CmdletManifest, Effect, Example, InSet, OutputTypeManifest, ParameterManifest,
     ParameterType, PipelineInput, PropertyManifest, RoleManifest, RolesManifest, Side, Transfer,
     WriteRisk,
 };

@@ -36,6 +36,9 @@ pub struct CmdletManifest {
     /// Present when bytes cross the pipe.
     #[serde(default)]
     pub transfer: Option<Transfer>,
+    /// How the user is asked before the cmdlet changes something, when no bytes cross the pipe.
+    #[serde(default)]
+    pub change: Option<Change>,
     /// Who may run it.
     pub access: Access,
     /// Names of output types: keys of `manifests/types`, `System.String`, `System.Byte[]`, `System.Xml.Linq.XElement`.
@@ -93,6 +96,9 @@ pub struct ParameterManifest {
     /// True when the value may have wildcards.
     #[serde(default)]
     pub wildcards: bool,
+    /// For an `Instance`: the name of its output type. Other objects do not bind.
+    #[serde(default)]
+    pub instance_of: Option<String>,
 }
 
 /// A parameter's place in one parameter set.
@@ -141,6 +147,11 @@ pub enum ParameterType {
     Bytes,
     /// An XML element that travels as chunks.
     Xml,
+    /// One or more texts: a value that replaces the whole list, or a hashtable with `Add`, `Remove` or `Replace`, as the
+    /// original's list parameters (PSListModifier) take them. On the wire an array, or an object of arrays; `$null` is an empty array.
+    ListModifier,
+    /// An object of an output type (`instanceOf`) that the pipeline hands over.
+    Instance,
 }
 
 /// Which side of the pipe acts on a parameter.
@@ -164,6 +175,18 @@ pub enum Transfer {
     Upload,
     /// From the service, when the named switch is given (see the manifest's output).
     DownloadWhenAsXml,
+}
+
+/// What the user reads before a change, and what is asked one by one.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Change {
+    /// What is about to be done, for example `Remove the role`.
+    pub action: String,
+    /// The parameter that names one thing. The service plans first, the user is asked about each thing of the plan, and each
+    /// one that is wanted is a call of its own with this parameter. Without it the user is asked once about the call.
+    #[serde(default)]
+    pub each: Option<String>,
 }
 
 /// Who may run a cmdlet.
@@ -262,4 +285,25 @@ pub struct RoleManifest {
     pub description: String,
     /// The cmdlets, in the order they are shown.
     pub cmdlets: Vec<String>,
+}
+
+/// `manifests/catalog.json`: every cmdlet of the original.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CatalogManifest {
+    /// For editors.
+    #[serde(rename = "$schema", default, skip_serializing)]
+    pub schema: Option<String>,
+    /// The cmdlets, by name.
+    pub cmdlets: Vec<CatalogEntry>,
+}
+
+/// One cmdlet of the original, whether this release has it or not.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CatalogEntry {
+    /// `Verb-CsNoun`.
+    pub name: String,
+    /// The groups whose members may run it on a server, as its reference page says; empty when it says nothing.
+    pub groups: Vec<String>,
 }

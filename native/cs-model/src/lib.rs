@@ -4,10 +4,12 @@
 //! see `docs/format.md`.
 
 mod cmdlet_name;
+mod distinguished_name;
 mod document;
 mod role;
 
 pub use cmdlet_name::{CmdletName, CmdletNameError};
+pub use distinguished_name::{DistinguishedName, DistinguishedNameError};
 pub use document::{
     Authority, ContentHash, DocumentId, DocumentKey, DocumentKeyError, ItemKey, ScopeClass,
 };

@@ -49,7 +49,7 @@ fn texts(manifests: &Manifests) -> String {
             .collect(),
     );
     format!(
-        "{MARK}\nconst CMDLETS: &[&str] = {cmdlets};\nconst TYPES: &[&str] = {types};\nconst ROLES: &str = include_str!(\"../../../../manifests/roles.json\");\n"
+        "{MARK}\nconst CMDLETS: &[&str] = {cmdlets};\nconst TYPES: &[&str] = {types};\nconst ROLES: &str = include_str!(\"../../../../manifests/roles.json\");\nconst CATALOG: &str = include_str!(\"../../../../manifests/catalog.json\");\n"
     )
 }
 

@@ -94,13 +94,21 @@ fn parameter(parameter: &ParameterManifest) -> String {
             .collect();
         let _infallible = writeln!(text, "        [Alias({})]", aliases.join(", "));
     }
-    if parameter.r#type == ParameterType::Bytes {
-        text.push_str("        [AllowEmptyCollection()]\n");
+    match parameter.r#type {
+        ParameterType::Bytes => text.push_str("        [AllowEmptyCollection()]\n"),
+        ParameterType::ListModifier => {
+            text.push_str("        [AllowNull()] [AllowEmptyCollection()]\n");
+        }
+        _ => {}
+    }
+    if let Some(of) = &parameter.instance_of {
+        let _infallible = writeln!(text, "        [PSTypeName({})]", quoted(of));
     }
     let kind = match parameter.r#type {
         ParameterType::Switch => "switch",
         ParameterType::Bytes => "byte[]",
         ParameterType::Xml => "System.Xml.Linq.XElement",
+        ParameterType::ListModifier | ParameterType::Instance => "object",
         ParameterType::String | ParameterType::PathToWrite | ParameterType::PathToRead => "string",
     };
     let _infallible = write!(text, "        [{kind}] ${}", parameter.name);
@@ -120,6 +128,14 @@ fn sent(cmdlet: &CmdletManifest) -> String {
 
 fn body(cmdlet: &CmdletManifest) -> String {
     let sent = sent(cmdlet);
+    if let Some(change) = &cmdlet.change {
+        let each = change.each.as_deref().unwrap_or_default();
+        return format!(
+            "    process {{ Invoke-CsVaultChange $PSCmdlet $PSBoundParameters {sent} {} {} }}\n",
+            quoted(&change.action),
+            quoted(each)
+        );
+    }
     match cmdlet.transfer {
         None => {
             format!(

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use cs_contract::{CmdletManifest, OutputTypeManifest, ParameterType, RolesManifest};
+use cs_contract::{
+    CatalogManifest, CmdletManifest, OutputTypeManifest, ParameterType, RolesManifest,
+};
 
 use super::Generated;
 use crate::workspace::root;
@@ -100,6 +102,23 @@ impl Manifests {
             if cmdlet.parameters.iter().any(|p| bytes(p.r#type)) && cmdlet.transfer.is_none() {
                 fault("a parameter holds bytes, and there is no transfer".to_owned());
             }
+            if cmdlet.change.is_some()
+                && (cmdlet.should_process.is_none() || cmdlet.transfer.is_some())
+            {
+                fault("a change needs shouldProcess, and no bytes".to_owned());
+            }
+            for parameter in &cmdlet.parameters {
+                let instance = parameter.r#type == ParameterType::Instance;
+                match &parameter.instance_of {
+                    Some(of) if !instance || !types.contains(of.as_str()) => {
+                        fault(format!("{} is no instance of {of}", parameter.name));
+                    }
+                    None if instance => {
+                        fault(format!("{} does not say what it is an instance of", parameter.name));
+                    }
+                    _ => {}
+                }
+            }
         }
         for (file, output) in &self.types {
             for property in output
@@ -185,5 +204,6 @@ pub fn schemas() -> Result<Vec<Generated>, String> {
         schema("cmdlet", schemars::schema_for!(CmdletManifest))?,
         schema("type", schemars::schema_for!(OutputTypeManifest))?,
         schema("roles", schemars::schema_for!(RolesManifest))?,
+        schema("catalog", schemars::schema_for!(CatalogManifest))?,
     ])
 }

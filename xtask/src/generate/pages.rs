@@ -26,6 +26,8 @@ pub fn type_name(kind: ParameterType) -> &'static str {
         ParameterType::Switch => "SwitchParameter",
         ParameterType::Bytes => "Byte[]",
         ParameterType::Xml => "XElement",
+        ParameterType::ListModifier => "PSListModifier",
+        ParameterType::Instance => "Role",
         ParameterType::String | ParameterType::PathToWrite | ParameterType::PathToRead => "String",
     }
 }

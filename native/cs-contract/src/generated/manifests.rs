@@ -23,3 +23,4 @@ const TYPES: &[&str] = &[
     include_str!("../../../../manifests/types/UserScope.json"),
 ];
 const ROLES: &str = include_str!("../../../../manifests/roles.json");
+const CATALOG: &str = include_str!("../../../../manifests/catalog.json");
