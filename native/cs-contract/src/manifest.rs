@@ -93,6 +93,9 @@ pub struct ParameterManifest {
     /// True when the value may have wildcards.
     #[serde(default)]
     pub wildcards: bool,
+    /// The values that it takes, without regard to case; empty: any.
+    #[serde(default)]
+    pub values: Vec<String>,
 }
 
 /// A parameter's place in one parameter set.
@@ -133,6 +136,12 @@ pub enum ParameterType {
     String,
     /// A switch.
     Switch,
+    /// A list of texts.
+    StringList,
+    /// A whole number of 32 bits.
+    Int32,
+    /// A point in time; RFC 3339 with the offset `Z` on the wire.
+    DateTime,
     /// A path that the client writes, with the caller's own rights.
     PathToWrite,
     /// A path that the client reads, with the caller's own rights.
@@ -233,7 +242,7 @@ pub struct OutputTypeManifest {
 pub struct PropertyManifest {
     /// PascalCase.
     pub name: String,
-    /// `String`, `Boolean`, `Int32`, a type name of these manifests, or one of them with `[]` behind.
+    /// `String`, `Boolean`, `Int32`, `Int64`, `DateTime`, a type name of these manifests, or one of them with `[]` behind.
     pub r#type: String,
     /// One sentence.
     pub help: String,
