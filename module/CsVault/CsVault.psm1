@@ -463,6 +463,9 @@ function Invoke-CsVaultCall($Cmdlet, $Bound, $Sent, [bool] $WhatIf, [bool] $Chan
         $value = $Bound[$parameter]
         if ($null -eq $value) { continue }
         if ($value -is [switch]) { $value = if ($value) { 'true' } else { 'false' } }
+        elseif ($value -is [datetime]) { $value = '"' + $value.ToUniversalTime().ToString("yyyy-MM-dd'T'HH:mm:ss.fffffff'Z'", [cultureinfo]::InvariantCulture) + '"' }
+        elseif ($value -is [int]) { $value = $value.ToString([cultureinfo]::InvariantCulture) }
+        elseif ($value -is [array]) { $value = ConvertTo-Json $value -Compress }
         elseif ($value -cmatch '^[A-Za-z0-9_ .:/*@=,-]*\z') { $value = '"' + $value + '"' }
         else { $value = ConvertTo-Json ([string] $value) -Compress }
         '"' + $parameter + '":' + $value

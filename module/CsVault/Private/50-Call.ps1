@@ -1,21 +1,17 @@
 # One call: the request, bytes in both directions, records as they come, the answer.
 
 # Runs a call. $Sent are the parameters of the caller that go to the service. $Source is a stream of bytes to send, $Sink one for bytes
-# that come; both may be $null. Returns the result with the number of lines of its plan in PlanLines.
-function Invoke-CsVaultCall($Cmdlet, $Bound, $Sent, [bool] $WhatIf, [bool] $Changes, $Source, $Sink) {
+# that come; both may be $null. Returns the result with the number of lines of its plan in PlanLines; a $Quiet plan is only returned.
+function Invoke-CsVaultCall($Cmdlet, $Bound, $Sent, [bool] $WhatIf, [bool] $Changes, $Source, $Sink, [bool] $Quiet) {
     $name = $Cmdlet.MyInvocation.MyCommand.Name
     $pairs = foreach ($parameter in $Sent) {
-        $value = $Bound[$parameter]
-        if ($null -eq $value) { continue }
-        if ($value -is [switch]) { $value = if ($value) { 'true' } else { 'false' } }
-        elseif ($value -cmatch '^[A-Za-z0-9_ .:/*@=,-]*\z') { $value = '"' + $value + '"' }
-        else { $value = ConvertTo-Json ([string] $value) -Compress }
-        '"' + $parameter + '":' + $value
+        if (-not $Bound.ContainsKey($parameter)) { continue }
+        '"' + $parameter + '":' + (ConvertTo-CsVaultJson $Bound[$parameter])
     }
     $parameters = '{' + ($pairs -join ',') + '}'
     $key = if ($Changes -and -not $WhatIf) { [guid]::NewGuid().ToString() } else { $null }
     for ($attempt = 1; ; $attempt++) {
-        $state = @{ Received = $false; PlanLines = 0; Verbose = @(); Bytes = 0L; Progress = $null; Hash = $null }
+        $state = @{ Received = $false; PlanLines = 0; Plan = @(); Quiet = $Quiet; Verbose = @(); Bytes = 0L; Progress = $null; Hash = $null }
         $connection = $null
         $finished = $false
         try {
@@ -49,7 +45,7 @@ function Invoke-CsVaultCall($Cmdlet, $Bound, $Sent, [bool] $WhatIf, [bool] $Chan
     if ($answer.error) { Stop-CsVaultCmdlet $Cmdlet $answer.error.data }
     $result = $answer.result
     if ($null -ne $Sink) { Assert-CsVaultBytes $Cmdlet $result $state }
-    return @{ Version = $result.version; PlanLines = $state.PlanLines; Verbose = $state.Verbose }
+    return @{ Version = $result.version; PlanLines = $state.PlanLines; Plan = $state.Plan; Verbose = $state.Verbose }
 }
 
 # Ends the cmdlet unless the error is a lost connection and the call may be made again.
@@ -113,6 +109,8 @@ function Write-CsVaultRecord($Cmdlet, $Record, $State) {
         'progress' { Write-CsVaultProgress $Cmdlet $State $Record }
         'whatIf' {
             $State.PlanLines++
+            $State.Plan += $Record
+            if ($State.Quiet) { return }
             $null = $Cmdlet.ShouldProcess($Record.target, $Record.action)
         }
         'error' {

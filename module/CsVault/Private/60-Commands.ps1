@@ -94,8 +94,13 @@ function Write-CsVaultReport($Cmdlet, $File, [string] $From, [string] $Store, $R
 function Complete-CsVault([string] $Source, [string] $Property, [string] $Word) {
     try {
         $prefix = $Word.Trim("'", '"')
-        foreach ($object in (& $Source -ErrorAction Stop)) {
-            $value = [string] $object.$Property
+        $values = foreach ($object in (& $Source -ErrorAction Stop)) {
+            foreach ($value in $object.$Property) { if ($value.Name) { $value.Name } else { [string] $value } }
+        }
+        $seen = @{}
+        foreach ($value in $values) {
+            if ($seen.ContainsKey($value)) { continue }
+            $seen[$value] = $true
             if ($value -like "$([System.Management.Automation.WildcardPattern]::Escape($prefix))*") {
                 $shown = if ($value -match '\s') { "'$value'" } else { $value }
                 [System.Management.Automation.CompletionResult]::new($shown, $value, 'ParameterValue', $value)

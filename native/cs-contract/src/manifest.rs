@@ -99,6 +99,9 @@ pub struct ParameterManifest {
     /// For an `Instance`: the name of its output type. Other objects do not bind.
     #[serde(default)]
     pub instance_of: Option<String>,
+    /// The values that it takes, without regard to case; empty: any.
+    #[serde(default)]
+    pub values: Vec<String>,
 }
 
 /// A parameter's place in one parameter set.
@@ -139,6 +142,12 @@ pub enum ParameterType {
     String,
     /// A switch.
     Switch,
+    /// A list of texts.
+    StringList,
+    /// A whole number of 32 bits.
+    Int32,
+    /// A point in time; RFC 3339 with the offset `Z` on the wire.
+    DateTime,
     /// A path that the client writes, with the caller's own rights.
     PathToWrite,
     /// A path that the client reads, with the caller's own rights.
@@ -256,7 +265,7 @@ pub struct OutputTypeManifest {
 pub struct PropertyManifest {
     /// PascalCase.
     pub name: String,
-    /// `String`, `Boolean`, `Int32`, a type name of these manifests, or one of them with `[]` behind.
+    /// `String`, `Boolean`, `Int32`, `Int64`, `DateTime`, a type name of these manifests, or one of them with `[]` behind.
     pub r#type: String,
     /// One sentence.
     pub help: String,

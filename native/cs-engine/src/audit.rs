@@ -77,7 +77,13 @@ impl<'a> CallLog<'a> {
     }
 
     /// How the call ended. Reading leaves a line only when it failed.
-    pub fn ended(&self, outcome: &Result<InvokeResult, Fault>, what_if: bool, changes: bool) {
+    pub fn ended(
+        &self,
+        outcome: &Result<InvokeResult, Fault>,
+        what_if: bool,
+        changes: bool,
+        notes: &[String],
+    ) {
         let (result, detail) = match outcome {
             Err(fault) => (
                 "failed",
@@ -93,6 +99,11 @@ impl<'a> CallLog<'a> {
                 (None, None) if changes => ("unchanged", String::new()),
                 (None, None) => return,
             },
+        };
+        let detail = match (detail.is_empty(), notes) {
+            (_, []) => detail,
+            (true, notes) => notes.join("; "),
+            (false, notes) => format!("{detail}; {}", notes.join("; ")),
         };
         // The effect is there already; a missing line shows as a decision without an outcome.
         let _too_late_to_refuse = self.append(AuditPhase::Outcome, result, detail);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use cs_contract::{ErrorReport, Record};
 use cs_model::{StoreKind, Uuid};
+use cs_rbac::Caller;
 use cs_store::Store;
 use serde_json::value::RawValue;
 
@@ -29,6 +30,11 @@ pub trait CallIo {
     /// # Errors
     /// [`Stopped`] when nobody waits for them any more.
     fn output(&mut self, bytes: &[u8]) -> Result<(), Stopped>;
+
+    /// The caller with the memberships of this moment, as far as they may differ from those at the start of the call.
+    fn caller(&self) -> Option<Arc<Caller>> {
+        None
+    }
 
     /// The client's bytes, received whole into a private file at its start.
     ///
@@ -62,13 +68,28 @@ pub trait Ids: Send + Sync {
     fn guid(&self) -> Uuid;
 }
 
+/// A group, as the operating system or the settings know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupInfo {
+    /// Its name, in its own spelling.
+    pub name: String,
+    /// Its security identifier; `None` when only the settings know it, by its name.
+    pub sid: Option<String>,
+}
+
 /// The accounts of this machine or domain.
 pub trait Directory: Send + Sync {
-    /// The groups and roles that an account is a member of; `Ok(None)` when there is no such account.
+    /// An account as a caller, with its groups; `Ok(None)` when there is no such account.
     ///
     /// # Errors
     /// A sentence, when the accounts cannot be read.
-    fn member_of(&self, account: &str) -> Result<Option<Vec<String>>, String>;
+    fn caller(&self, account: &str) -> Result<Option<Caller>, String>;
+
+    /// A group; `Ok(None)` when there is none of that name.
+    ///
+    /// # Errors
+    /// A sentence, when the groups cannot be read.
+    fn group(&self, name: &str) -> Result<Option<GroupInfo>, String>;
 }
 
 /// When an audit line is written.

@@ -10,9 +10,31 @@ use crate::Stopped;
 /// What ends a call.
 pub type Fault = ErrorReport;
 
+/// True for errors about one thing of several that a pipeline may hand over; all others end the call.
+pub fn is_about_one_thing(id: ErrorId) -> bool {
+    matches!(
+        id,
+        ErrorId::RoleNotFound
+            | ErrorId::RoleExists
+            | ErrorId::StandardRoleReadOnly
+            | ErrorId::GroupNotFound
+            | ErrorId::AccountNotFound
+            | ErrorId::GrantExceeded
+    )
+}
+
 /// The report of a refused call.
 pub fn from_denial(denial: &Denial, cmdlet: &str) -> Fault {
     ErrorReport::new(ErrorId::AccessDenied, sentence(&denial.message)).on("Cmdlet", cmdlet)
+}
+
+/// The report of accounts or groups that the system does not tell.
+pub fn unreadable_accounts(what: &str) -> Fault {
+    ErrorReport::new(
+        ErrorId::CallerUnidentified,
+        sentence(&format!("the accounts cannot be read: {what}")),
+    )
+    .hint("Check the accounts and groups of this machine, or the groups in settings.json.")
 }
 
 /// The report of an import that would change the roles, by somebody who may not.

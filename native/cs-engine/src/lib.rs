@@ -8,6 +8,7 @@ mod engine;
 mod fault;
 mod initial;
 mod item;
+mod nearest;
 mod parameters;
 mod retry;
 mod roles;
@@ -16,7 +17,8 @@ mod wildcard;
 mod xml;
 
 pub use context::{
-    Audit, AuditEntry, AuditPhase, Call, CallIo, Clock, Directory, EngineParts, Ids, Stopped,
+    Audit, AuditEntry, AuditPhase, Call, CallIo, Clock, Directory, EngineParts, GroupInfo, Ids,
+    Stopped,
 };
 pub use engine::Engine;
 pub use initial::initial_content;

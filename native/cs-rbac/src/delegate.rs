@@ -41,7 +41,10 @@ pub fn excess(
     if member_of.has(SERVER_ADMINS) || own.iter().any(administrator) {
         return None;
     }
-    let before = before.filter(|before| (before.bound, &before.sid) == (after.bound, &after.sid));
+    let same_group = |before: &&Role| {
+        before.bound == after.bound && (!after.bound || before.sid == after.sid)
+    };
+    let before = before.filter(same_group);
     let kept = |cmdlet: &CmdletName| {
         before.is_some_and(|before| {
             before.cmdlets.contains(cmdlet) && covered(policy, &[before], after)

@@ -91,11 +91,16 @@ impl Grant {
         self.scopes.iter().any(|held| held.covers(scope))
     }
 
+    /// True when all users of a scope may be touched.
+    #[must_use]
+    pub fn covers_users(&self, scope: &UserScope) -> bool {
+        self.user_scopes.iter().any(|held| held.covers(scope))
+    }
+
     /// True when a user may be touched, by the user's distinguished name.
     #[must_use]
     pub fn covers_user(&self, name: &DistinguishedName) -> bool {
-        let user = UserScope::Ou(name.clone());
-        self.user_scopes.iter().any(|held| held.covers(&user))
+        self.covers_users(&UserScope::Ou(name.clone()))
     }
 
     /// Who was allowed, as the audit log names them.

@@ -11,7 +11,7 @@ mod runs;
 mod sqlite;
 
 pub use api::{
-    Change, ChangeKind, CommitInfo, CommitRecord, DocumentInfo, ImportOutcome, Item, NewItem,
+    Change, ChangeKind, CommitInfo, CommitRecord, DocumentInfo, ImportOutcome, Item, LastCheck, NewItem,
     Snapshot, Store, StoredRequest,
 };
 pub use error::StoreError;

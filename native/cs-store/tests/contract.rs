@@ -264,6 +264,7 @@ fn rights_are_asked_for() {
                 signature: Uuid::nil(),
                 expected: None,
                 content: b"x",
+                last_check: LastCheck(&|| Ok(())),
             };
             refused(store.put_item(&grant(rights), None, &item).map(drop));
         }

@@ -104,8 +104,15 @@ fn parameter(parameter: &ParameterManifest) -> String {
     if let Some(of) = &parameter.instance_of {
         let _infallible = writeln!(text, "        [PSTypeName({})]", quoted(of));
     }
+    if !parameter.values.is_empty() {
+        let values: Vec<String> = parameter.values.iter().map(|value| quoted(value)).collect();
+        let _infallible = writeln!(text, "        [ValidateSet({})]", values.join(", "));
+    }
     let kind = match parameter.r#type {
         ParameterType::Switch => "switch",
+        ParameterType::StringList => "string[]",
+        ParameterType::Int32 => "int",
+        ParameterType::DateTime => "datetime",
         ParameterType::Bytes => "byte[]",
         ParameterType::Xml => "System.Xml.Linq.XElement",
         ParameterType::ListModifier | ParameterType::Instance => "object",

@@ -66,7 +66,7 @@ impl Manifests {
             .collect();
         let known = |name: &str| {
             let name = name.trim_end_matches("[]");
-            matches!(name, "String" | "Boolean" | "Int32")
+            matches!(name, "String" | "Boolean" | "Int32" | "Int64" | "DateTime")
                 || name.starts_with("System.")
                 || types.contains(name)
         };

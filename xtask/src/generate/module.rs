@@ -174,6 +174,13 @@ fn converter(manifests: &Manifests, output: &OutputTypeManifest) -> String {
             (None, false) if kind == "Int32" => {
                 format!("$(if ($null -ne {value}) {{ [int] {value} }})")
             }
+            (None, false) if kind == "Int64" => {
+                format!("$(if ($null -ne {value}) {{ [long] {value} }})")
+            }
+            // The reader's own time, as everywhere at the prompt.
+            (None, false) if kind == "DateTime" => {
+                format!("$(if ($null -ne {value}) {{ ([datetime] {value}).ToLocalTime() }})")
+            }
             (None, false) => value,
         };
         let _infallible = writeln!(text, "            {} = {made}", property.name);

@@ -7,6 +7,11 @@ mod get_cs_admin_role_assignment;
 mod get_cs_topology;
 mod import_cs_configuration;
 mod publish_cs_topology;
+mod test_cs_admin_access;
+mod update_cs_admin_role;
+mod remove_cs_admin_role;
+mod set_cs_admin_role;
+mod new_cs_admin_role;
 
 use crate::engine::Handler;
 
@@ -18,6 +23,11 @@ pub fn handler(cmdlet: &str) -> Option<&'static Handler> {
         .map(|(_, handler)| *handler)
 }
 
+/// The names of all cmdlets.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    HANDLERS.iter().map(|(name, _)| *name)
+}
+
 /// Every cmdlet.
 #[rustfmt::skip]
 const HANDLERS: &[(&str, &Handler)] = &[
@@ -26,5 +36,10 @@ const HANDLERS: &[(&str, &Handler)] = &[
     ("Get-CsAdminRoleAssignment", &get_cs_admin_role_assignment::HANDLER),
     ("Get-CsTopology", &get_cs_topology::HANDLER),
     ("Import-CsConfiguration", &import_cs_configuration::HANDLER),
+    ("New-CsAdminRole", &new_cs_admin_role::HANDLER),
+    ("Set-CsAdminRole", &set_cs_admin_role::HANDLER),
+    ("Remove-CsAdminRole", &remove_cs_admin_role::HANDLER),
+    ("Update-CsAdminRole", &update_cs_admin_role::HANDLER),
+    ("Test-CsAdminAccess", &test_cs_admin_access::HANDLER),
     ("Publish-CsTopology", &publish_cs_topology::HANDLER),
 ];
