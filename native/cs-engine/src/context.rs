@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use cs_contract::{ErrorReport, Record};
 use cs_model::{StoreKind, Uuid};
+use cs_rbac::Membership;
 use cs_store::Store;
 use serde_json::value::RawValue;
 
@@ -68,7 +69,23 @@ pub trait Directory: Send + Sync {
     ///
     /// # Errors
     /// A sentence, when the accounts cannot be read.
-    fn member_of(&self, account: &str) -> Result<Option<Vec<String>>, String>;
+    fn member_of(&self, account: &str) -> Result<Option<Membership>, String>;
+
+    /// The group that a name stands for, `Ok(None)` when there is none. A group that the settings give an id counts too, and
+    /// before a group of the system, so that one name never stands for two groups.
+    ///
+    /// # Errors
+    /// A sentence, when the groups cannot be read.
+    fn group(&self, name: &str) -> Result<Option<GroupInfo>, String>;
+}
+
+/// A group, as the system or the settings know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupInfo {
+    /// Its name, as it is written there.
+    pub name: String,
+    /// Its SID in text form, `S-1-22-2-<gid>` for a Unix group.
+    pub sid: String,
 }
 
 /// When an audit line is written.

@@ -16,7 +16,8 @@ mod wildcard;
 mod xml;
 
 pub use context::{
-    Audit, AuditEntry, AuditPhase, Call, CallIo, Clock, Directory, EngineParts, Ids, Stopped,
+    Audit, AuditEntry, AuditPhase, Call, CallIo, Clock, Directory, EngineParts, GroupInfo, Ids,
+    Stopped,
 };
 pub use engine::Engine;
 pub use initial::initial_content;

@@ -15,8 +15,46 @@ pub struct Caller {
     pub is_owner: bool,
     /// True for the machine's administrator.
     pub is_local_administrator: bool,
-    /// Names of the groups and roles that the caller is a member of, or `None` when that could not be read.
-    pub member_of: Option<Vec<String>>,
+    /// What the caller is a member of, or `None` when that could not be read.
+    pub member_of: Option<Membership>,
+}
+
+/// The groups and roles that an account is a member of.
+///
+/// A group of the system has a name and a SID, a group that only the settings know has a name. The two lists are sets, each
+/// without order and neither as long as the other: a group can have several names, and one whose name the system does not
+/// know has none.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Membership {
+    /// Names, as the system or the settings write them.
+    pub names: Vec<String>,
+    /// SIDs in text form, `S-1-22-2-<gid>` for a Unix group.
+    pub sids: Vec<String>,
+}
+
+impl Membership {
+    /// A membership by names alone.
+    #[must_use]
+    pub fn by_names(names: Vec<String>) -> Self {
+        Self {
+            names,
+            sids: Vec::new(),
+        }
+    }
+
+    /// True when a group or role of that name is among them, in any case of its ASCII letters.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.names
+            .iter()
+            .any(|group| group.eq_ignore_ascii_case(name))
+    }
+
+    /// True when a group with that SID is among them, in any case of its letters.
+    #[must_use]
+    pub fn has_sid(&self, sid: &str) -> bool {
+        self.sids.iter().any(|own| own.eq_ignore_ascii_case(sid))
+    }
 }
 
 /// What is asked.
@@ -105,21 +143,15 @@ pub fn decide(policy: &Policy, caller: &Caller, question: &Question<'_>) -> Resu
     let Some(member_of) = &caller.member_of else {
         return Err(deny(DenialReason::MembershipUnknown));
     };
-    let is_member = |name: &str| {
-        member_of
-            .iter()
-            .any(|group| group.eq_ignore_ascii_case(name))
-    };
-
     let mut refused = DenialReason::NotHeld;
-    if let Some(group) = question.groups.iter().find(|group| is_member(group)) {
+    if let Some(group) = question.groups.iter().find(|group| member_of.has(group)) {
         let local_right = question.store == StoreKind::Central
             || question.local_store_also.is_empty()
             || caller.is_local_administrator
             || question
                 .local_store_also
                 .iter()
-                .any(|group| is_member(group));
+                .any(|group| member_of.has(group));
         if local_right {
             let door = Door::Group(group.clone());
             return Ok(grant(caller, question, vec![ConfigScope::Global], &door));
@@ -131,7 +163,7 @@ pub fn decide(policy: &Policy, caller: &Caller, question: &Question<'_>) -> Resu
     let mut through = None;
     for role in policy
         .holders(question.cmdlet)
-        .filter(|role| is_member(role.identity.as_str()))
+        .filter(|role| member_of.has(role.identity.as_str()))
     {
         let usable =
             !question.whole_deployment || role.config_scopes.contains(&ConfigScope::Global);

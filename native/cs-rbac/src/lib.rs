@@ -6,5 +6,5 @@
 mod decide;
 mod grant;
 
-pub use decide::{Caller, Door, Policy, Question, decide};
+pub use decide::{Caller, Door, Membership, Policy, Question, decide};
 pub use grant::{Denial, DenialReason, Grant, Rights, policy_grant};

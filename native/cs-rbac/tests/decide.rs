@@ -6,7 +6,7 @@
 )]
 
 use cs_model::{CmdletName, ConfigScope, Role, RoleName, StoreKind, UserScope};
-use cs_rbac::{Caller, DenialReason, Policy, Question, Rights, decide};
+use cs_rbac::{Caller, DenialReason, Membership, Policy, Question, Rights, decide};
 use proptest::prelude::*;
 
 const GROUP: &str = "RTCUniversalServerAdmins";
@@ -36,7 +36,9 @@ fn member_of(groups: &[&str]) -> Caller {
         principal: "someone (uid 1000)".to_owned(),
         is_owner: false,
         is_local_administrator: false,
-        member_of: Some(groups.iter().map(|&group| group.to_owned()).collect()),
+        member_of: Some(Membership::by_names(
+            groups.iter().map(|&group| group.to_owned()).collect(),
+        )),
     }
 }
 

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use cs_engine::Directory;
-use cs_rbac::Caller;
+use cs_engine::{Directory, GroupInfo};
+use cs_rbac::{Caller, Membership};
 
 use crate::settings::Settings;
 
@@ -59,14 +59,21 @@ impl Accounts {
         caller
     }
 
-    /// The groups that the settings give an account.
-    fn given(&self, account: &str) -> Vec<String> {
-        self.settings
-            .members
-            .get(account)
-            .cloned()
-            .unwrap_or_default()
+    /// The names that the settings give a group id of this machine.
+    #[cfg(unix)]
+    fn names_given_to(&self, gid: u32) -> impl Iterator<Item = &String> {
+        let groups = self.settings.groups.iter();
+        groups
+            .filter(move |(_, given)| **given == gid)
+            .map(|(name, _)| name)
     }
+}
+
+/// The SID of a Unix group, in the well-known form that Samba uses: authority 22 is "Unix",
+/// 2 is "group". It is the id that a role remembers, so that a deleted group's successor of the same name is another group.
+#[must_use]
+pub fn sid_of_group(gid: u32) -> String {
+    format!("S-1-22-2-{gid}")
 }
 
 #[cfg(unix)]
@@ -76,7 +83,7 @@ impl Accounts {
             principal: format!("nobody (uid {uid})"),
             is_owner: false,
             is_local_administrator: false,
-            member_of: Some(Vec::new()),
+            member_of: Some(Membership::default()),
         };
         if uid == NOBODY {
             return nobody;
@@ -84,14 +91,11 @@ impl Accounts {
         let user = nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(uid));
         let (name, member_of) = match user {
             Ok(Some(user)) => {
-                let groups = self.groups(&user).map(|mut groups| {
-                    groups.extend(self.given(&user.name));
-                    groups
-                });
-                (Some(user.name), groups.ok())
+                let member_of = self.membership(&user).ok();
+                (Some(user.name), member_of)
             }
             // An id without an account: a person perhaps, but a member of nothing.
-            Ok(None) => (None, Some(Vec::new())),
+            Ok(None) => (None, Some(Membership::default())),
             Err(_) => (None, None),
         };
         Caller {
@@ -105,24 +109,22 @@ impl Accounts {
         }
     }
 
-    /// The names of an account's groups: the machine's own, and those that the settings give an id.
-    fn groups(&self, user: &nix::unistd::User) -> Result<Vec<String>, String> {
+    /// An account's groups: the machine's own, the names that the settings give those, and what the settings give the account.
+    fn membership(&self, user: &nix::unistd::User) -> Result<Membership, String> {
         let fail = |error: nix::Error| error.desc().to_owned();
         let name = std::ffi::CString::new(user.name.as_str()).map_err(|error| error.to_string())?;
         let ids = nix::unistd::getgrouplist(&name, user.gid).map_err(fail)?;
-        let mut names = Vec::with_capacity(ids.len());
+        let mut member_of = Membership::default();
         for id in ids {
-            if let Some(group) = nix::unistd::Group::from_gid(id).map_err(fail)? {
-                names.push(group.name);
-            }
-            let mapped = self
-                .settings
-                .groups
-                .iter()
-                .filter(|(_, gid)| **gid == id.as_raw());
-            names.extend(mapped.map(|(name, _)| name.clone()));
+            let group = nix::unistd::Group::from_gid(id).map_err(fail)?;
+            member_of.names.extend(group.map(|group| group.name));
+            let given = self.names_given_to(id.as_raw()).cloned();
+            member_of.names.extend(given);
+            member_of.sids.push(sid_of_group(id.as_raw()));
         }
-        Ok(names)
+        let given = self.settings.members.get(&user.name);
+        member_of.names.extend(given.into_iter().flatten().cloned());
+        Ok(member_of)
     }
 }
 
@@ -140,15 +142,13 @@ impl Accounts {
 }
 
 impl Directory for Accounts {
-    fn member_of(&self, account: &str) -> Result<Option<Vec<String>>, String> {
+    fn member_of(&self, account: &str) -> Result<Option<Membership>, String> {
         #[cfg(unix)]
         {
             let user =
                 nix::unistd::User::from_name(account).map_err(|error| error.desc().to_owned())?;
             if let Some(user) = user {
-                let mut groups = self.groups(&user)?;
-                groups.extend(self.given(&user.name));
-                return Ok(Some(groups));
+                return self.membership(&user).map(Some);
             }
         }
         // Accounts of the settings that the machine does not know; their names are written as people write them.
@@ -159,7 +159,30 @@ impl Directory for Accounts {
                 .find(|(name, _)| name.eq_ignore_ascii_case(account))
                 .map(|(_, groups)| groups)
         });
-        Ok(found.cloned())
+        Ok(found.map(|groups| Membership::by_names(groups.clone())))
+    }
+
+    fn group(&self, name: &str) -> Result<Option<GroupInfo>, String> {
+        let mut given = self.settings.groups.iter();
+        if let Some((name, gid)) = given.find(|(given, _)| given.eq_ignore_ascii_case(name)) {
+            return Ok(Some(GroupInfo {
+                name: name.clone(),
+                sid: sid_of_group(*gid),
+            }));
+        }
+        #[cfg(unix)]
+        {
+            let group =
+                nix::unistd::Group::from_name(name).map_err(|error| error.desc().to_owned())?;
+            Ok(group.map(|group| GroupInfo {
+                sid: sid_of_group(group.gid.as_raw()),
+                name: group.name,
+            }))
+        }
+        #[cfg(not(unix))]
+        {
+            Ok(None)
+        }
     }
 }
 
@@ -178,7 +201,7 @@ mod tests {
             ..Settings::default()
         };
         let caller = accounts(settings).look_up(NOBODY);
-        assert_eq!(caller.member_of, Some(Vec::new()));
+        assert_eq!(caller.member_of, Some(Membership::default()));
         assert!(!caller.is_owner && !caller.is_local_administrator);
     }
 
@@ -187,7 +210,7 @@ mod tests {
         let caller = accounts(Settings::default()).look_up(3_999_999_999);
         assert_eq!(
             (caller.principal.as_str(), &caller.member_of),
-            ("uid 3999999999", &Some(Vec::new()))
+            ("uid 3999999999", &Some(Membership::default()))
         );
     }
 
@@ -211,14 +234,25 @@ mod tests {
         let accounts = accounts(settings);
         let caller = accounts.look_up(0);
         let groups = caller.member_of.clone().unwrap();
-        assert!(
-            groups.contains(&"RTCUniversalReadOnlyAdmins".to_owned()),
-            "{groups:?}"
+        assert!(groups.has("RTCUniversalReadOnlyAdmins"), "{groups:?}");
+        assert!(groups.has("CsHelpDesk"), "{groups:?}");
+        let sid = format!("S-1-22-2-{}", root.gid);
+        assert!(groups.has_sid(&sid), "{groups:?}");
+        let group = accounts.group("rtcuniversalreadonlyadmins").unwrap();
+        assert_eq!(
+            group,
+            Some(GroupInfo {
+                name: "RTCUniversalReadOnlyAdmins".to_owned(),
+                sid
+            })
         );
-        assert!(groups.contains(&"CsHelpDesk".to_owned()), "{groups:?}");
+        assert_eq!(accounts.group("no such group").unwrap(), None);
         assert_eq!(accounts.member_of(&root.name).unwrap().unwrap(), groups);
         let ken = accounts.member_of("KenMyer").unwrap().unwrap();
-        assert_eq!(ken, ["CsVoiceAdministrator"]);
+        assert_eq!(
+            ken,
+            Membership::by_names(vec!["CsVoiceAdministrator".to_owned()])
+        );
         assert_eq!(accounts.member_of("0").unwrap(), None);
         assert_eq!(accounts.member_of("ken myer").unwrap(), None);
         assert!(Arc::ptr_eq(&caller, &accounts.remembered(0).unwrap()));

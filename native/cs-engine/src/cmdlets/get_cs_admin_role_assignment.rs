@@ -44,8 +44,7 @@ fn run(call: &mut Running<'_>) -> Result<InvokeResult, Fault> {
                 .roles()
                 .iter()
                 .map(|role| role.identity.as_str());
-            let held =
-                names.filter(|name| groups.iter().any(|group| group.eq_ignore_ascii_case(name)));
+            let held = names.filter(|name| groups.has(name));
             let held: Vec<Value> = held.map(Value::from).collect();
             if held.is_empty() {
                 return Ok(InvokeResult::default());

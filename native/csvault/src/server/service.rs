@@ -261,11 +261,10 @@ impl Service {
     /// # Errors
     /// `AccessDenied`.
     pub fn manage(&self, uid: u32, caller: &Caller, method: &str) -> Result<(), ErrorReport> {
-        let member = caller.member_of.as_ref().is_some_and(|groups| {
-            groups
-                .iter()
-                .any(|group| group.eq_ignore_ascii_case(MANAGERS))
-        });
+        let member = caller
+            .member_of
+            .as_ref()
+            .is_some_and(|groups| groups.has(MANAGERS));
         let may = caller.is_owner
             || caller.is_local_administrator
             || crate::private::own_uid() == Some(uid)
