@@ -71,8 +71,9 @@ pub trait Directory: Send + Sync {
     /// A sentence, when the accounts cannot be read.
     fn member_of(&self, account: &str) -> Result<Option<Membership>, String>;
 
-    /// The group that a name stands for, `Ok(None)` when there is none. A group that the settings give an id counts too, and
-    /// before a group of the system, so that one name never stands for two groups.
+    /// The group that a name stands for, `Ok(None)` when there is none. A name that the settings give a group id comes first, so
+    /// that one name never stands for two groups; then the system's groups, in any case of the name's ASCII letters as far as the
+    /// system can look for that; then the names that the settings give accounts.
     ///
     /// # Errors
     /// A sentence, when the groups cannot be read.
@@ -84,8 +85,8 @@ pub trait Directory: Send + Sync {
 pub struct GroupInfo {
     /// Its name, as it is written there.
     pub name: String,
-    /// Its SID in text form, `S-1-22-2-<gid>` for a Unix group.
-    pub sid: String,
+    /// Its SID in text form, `S-1-22-2-<gid>` for a Unix group; `None` when only the settings know it, which have no ids.
+    pub sid: Option<String>,
 }
 
 /// When an audit line is written.

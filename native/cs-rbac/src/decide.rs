@@ -19,41 +19,49 @@ pub struct Caller {
     pub member_of: Option<Membership>,
 }
 
+/// The SIDs of groups of this machine begin with it. Others, those of a domain that the machine does not know, say nothing here.
+const MACHINE_GROUP: &str = "S-1-22-2-";
+
 /// The groups and roles that an account is a member of.
-///
-/// A group of the system has a name and a SID, a group that only the settings know has a name. The two lists are sets, each
-/// without order and neither as long as the other: a group can have several names, and one whose name the system does not
-/// know has none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Membership {
-    /// Names, as the system or the settings write them.
+    /// Names of groups of the system, as the system writes them, and those that the settings give their ids.
     pub names: Vec<String>,
-    /// SIDs in text form, `S-1-22-2-<gid>` for a Unix group.
+    /// Names that the settings give the account itself. They are not bound to a group of the system.
+    pub given: Vec<String>,
+    /// SIDs of the groups of the system in text form, `S-1-22-2-<gid>` for a Unix group. One group can have several names, and
+    /// one whose name the system does not know has none.
     pub sids: Vec<String>,
 }
 
 impl Membership {
-    /// A membership by names alone.
-    #[must_use]
-    pub fn by_names(names: Vec<String>) -> Self {
-        Self {
-            names,
-            sids: Vec::new(),
-        }
-    }
-
     /// True when a group or role of that name is among them, in any case of its ASCII letters.
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
-        self.names
-            .iter()
-            .any(|group| group.eq_ignore_ascii_case(name))
+        let mut all = self.names.iter().chain(&self.given);
+        all.any(|group| group.eq_ignore_ascii_case(name))
     }
 
     /// True when a group with that SID is among them, in any case of its letters.
     #[must_use]
     pub fn has_sid(&self, sid: &str) -> bool {
         self.sids.iter().any(|own| own.eq_ignore_ascii_case(sid))
+    }
+
+    /// True when the group of that name **and** SID is among them. A SID of a group of the system must be the group's own: one
+    /// that was deleted and made anew has another, and one that was renamed has lost the name; neither counts. So it is when
+    /// the system gives the id of a deleted group to one of another name. A SID that is not one of this machine's groups
+    /// (a predefined role's, or one from another deployment's package) is not looked at.
+    #[must_use]
+    pub fn has_group(&self, name: &str, sid: &str) -> bool {
+        let given = self.given.iter();
+        let bound = sid
+            .get(..MACHINE_GROUP.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(MACHINE_GROUP));
+        self.has(name)
+            && (!bound
+                || self.has_sid(sid)
+                || given.clone().any(|group| group.eq_ignore_ascii_case(name)))
     }
 }
 

@@ -36,9 +36,10 @@ fn member_of(groups: &[&str]) -> Caller {
         principal: "someone (uid 1000)".to_owned(),
         is_owner: false,
         is_local_administrator: false,
-        member_of: Some(Membership::by_names(
-            groups.iter().map(|&group| group.to_owned()).collect(),
-        )),
+        member_of: Some(Membership {
+            names: groups.iter().map(|&group| group.to_owned()).collect(),
+            ..Membership::default()
+        }),
     }
 }
 
@@ -253,5 +254,71 @@ proptest! {
         groups.push(NAMES[more]);
         let after = ask(&policy, &member_of(&groups), CMDLETS[cmdlet], StoreKind::Central).is_ok();
         prop_assert!(after || !before);
+    }
+}
+
+#[test]
+fn a_group_is_the_one_that_the_role_remembers() {
+    let membership = |names: &[&str], given: &[&str], sids: &[&str]| {
+        let texts = |list: &[&str]| list.iter().map(|&text| text.to_owned()).collect();
+        Membership {
+            names: texts(names),
+            given: texts(given),
+            sids: texts(sids),
+        }
+    };
+    let sid = "S-1-22-2-2001";
+    let cases = [
+        (
+            "the same group",
+            membership(&["Operators"], &[], &[sid]),
+            true,
+        ),
+        (
+            "another case",
+            membership(&["operators"], &[], &["s-1-22-2-2001"]),
+            true,
+        ),
+        (
+            "made anew with another id",
+            membership(&["Operators"], &[], &["S-1-22-2-2002"]),
+            false,
+        ),
+        ("renamed", membership(&["Others"], &[], &[sid]), false),
+        (
+            "the id went to another group",
+            membership(&["Guests"], &[], &[sid]),
+            false,
+        ),
+        (
+            "an id that begins alike",
+            membership(&["Operators"], &[], &["S-1-22-2-20010"]),
+            false,
+        ),
+        (
+            "given by the settings",
+            membership(&[], &["Operators"], &[]),
+            true,
+        ),
+        ("given another", membership(&[], &["Others"], &[sid]), false),
+        (
+            "a blank more",
+            membership(&["Operators "], &[], &[sid]),
+            false,
+        ),
+        (
+            "a look-alike letter",
+            membership(&["Ореrators"], &[], &[sid]),
+            false,
+        ),
+        ("nothing", membership(&[], &[], &[]), false),
+    ];
+    for (what, membership, expected) in cases {
+        assert_eq!(membership.has_group("Operators", sid), expected, "{what}");
+    }
+    // A SID of a domain is nothing that this machine could compare.
+    let operators = membership(&["Operators"], &[], &[sid]);
+    for unknown in ["", "S-1-5-21-1-2-3-1000", "S-1-22-2"] {
+        assert!(operators.has_group("Operators", unknown), "{unknown}");
     }
 }

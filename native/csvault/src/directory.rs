@@ -59,6 +59,14 @@ impl Accounts {
         caller
     }
 
+    /// The id that the settings give a group name, with the name as it is written there.
+    fn given_id(&self, name: &str) -> Option<(&String, u32)> {
+        let mut groups = self.settings.groups.iter();
+        groups
+            .find(|(given, _)| given.eq_ignore_ascii_case(name))
+            .map(|(given, gid)| (given, *gid))
+    }
+
     /// The names that the settings give a group id of this machine.
     #[cfg(unix)]
     fn names_given_to(&self, gid: u32) -> impl Iterator<Item = &String> {
@@ -117,13 +125,19 @@ impl Accounts {
         let mut member_of = Membership::default();
         for id in ids {
             let group = nix::unistd::Group::from_gid(id).map_err(fail)?;
-            member_of.names.extend(group.map(|group| group.name));
+            let name = group.map(|group| group.name);
+            // A name that the settings give another id belongs to that one alone.
+            let name = name.filter(|name| {
+                self.given_id(name)
+                    .is_none_or(|(_, given)| given == id.as_raw())
+            });
+            member_of.names.extend(name);
             let given = self.names_given_to(id.as_raw()).cloned();
             member_of.names.extend(given);
             member_of.sids.push(sid_of_group(id.as_raw()));
         }
         let given = self.settings.members.get(&user.name);
-        member_of.names.extend(given.into_iter().flatten().cloned());
+        member_of.given.extend(given.into_iter().flatten().cloned());
         Ok(member_of)
     }
 }
@@ -159,30 +173,39 @@ impl Directory for Accounts {
                 .find(|(name, _)| name.eq_ignore_ascii_case(account))
                 .map(|(_, groups)| groups)
         });
-        Ok(found.map(|groups| Membership::by_names(groups.clone())))
+        Ok(found.map(|groups| Membership {
+            given: groups.clone(),
+            ..Membership::default()
+        }))
     }
 
     fn group(&self, name: &str) -> Result<Option<GroupInfo>, String> {
-        let mut given = self.settings.groups.iter();
-        if let Some((name, gid)) = given.find(|(given, _)| given.eq_ignore_ascii_case(name)) {
+        if let Some((name, gid)) = self.given_id(name) {
             return Ok(Some(GroupInfo {
                 name: name.clone(),
-                sid: sid_of_group(*gid),
+                sid: Some(sid_of_group(gid)),
             }));
         }
         #[cfg(unix)]
         {
-            let group =
-                nix::unistd::Group::from_name(name).map_err(|error| error.desc().to_owned())?;
-            Ok(group.map(|group| GroupInfo {
-                sid: sid_of_group(group.gid.as_raw()),
-                name: group.name,
-            }))
+            // In small letters too, since many systems take no others for the names of groups.
+            for name in [name, &name.to_ascii_lowercase()] {
+                let group =
+                    nix::unistd::Group::from_name(name).map_err(|error| error.desc().to_owned())?;
+                if let Some(group) = group {
+                    return Ok(Some(GroupInfo {
+                        sid: Some(sid_of_group(group.gid.as_raw())),
+                        name: group.name,
+                    }));
+                }
+            }
         }
-        #[cfg(not(unix))]
-        {
-            Ok(None)
-        }
+        let mut given = self.settings.members.values().flatten();
+        let given = given.find(|given| given.eq_ignore_ascii_case(name));
+        Ok(given.map(|name| GroupInfo {
+            name: name.clone(),
+            sid: None,
+        }))
     }
 }
 
@@ -243,16 +266,21 @@ mod tests {
             group,
             Some(GroupInfo {
                 name: "RTCUniversalReadOnlyAdmins".to_owned(),
-                sid
+                sid: Some(sid)
+            })
+        );
+        let given = accounts.group("cshelpdesk").unwrap();
+        assert_eq!(
+            given,
+            Some(GroupInfo {
+                name: "CsHelpDesk".to_owned(),
+                sid: None
             })
         );
         assert_eq!(accounts.group("no such group").unwrap(), None);
         assert_eq!(accounts.member_of(&root.name).unwrap().unwrap(), groups);
         let ken = accounts.member_of("KenMyer").unwrap().unwrap();
-        assert_eq!(
-            ken,
-            Membership::by_names(vec!["CsVoiceAdministrator".to_owned()])
-        );
+        assert_eq!(ken.given, ["CsVoiceAdministrator"]);
         assert_eq!(accounts.member_of("0").unwrap(), None);
         assert_eq!(accounts.member_of("ken myer").unwrap(), None);
         assert!(Arc::ptr_eq(&caller, &accounts.remembered(0).unwrap()));
