@@ -16,7 +16,12 @@
         'Get-CsAdminRoleAssignment'
         'Get-CsTopology'
         'Import-CsConfiguration'
+        'New-CsAdminRole'
         'Publish-CsTopology'
+        'Remove-CsAdminRole'
+        'Set-CsAdminRole'
+        'Test-CsAdminAccess'
+        'Update-CsAdminRole'
     )
     CmdletsToExport = @()
     VariablesToExport = @()

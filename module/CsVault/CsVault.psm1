@@ -4,13 +4,19 @@
 Set-StrictMode -Version 1.0
 
 $script:CsVaultProtocol = 1
-$script:CsVaultManifests = 'f20142fcaf234985d1c29024f78f3d1dc88c6d92fe99d49f77c3757e9cf60966'
+$script:CsVaultManifests = '544c23b9ee463ca3957df5e720b05aac8c96230f436fc70b6c201e1c1dd08063'
 $script:CsVaultClient = 'CsVault module 0.1.0'
 $script:CsVaultErrors = @{
     ParameterInvalid = @('InvalidArgument', 'System.ArgumentException', 'Run Get-Help with the cmdlet''s name for its parameters.')
     ParameterSetConflict = @('InvalidArgument', 'System.ArgumentException', 'Run Get-Help with the cmdlet''s name for its parameter sets.')
     CmdletUnknown = @('ObjectNotFound', 'System.Management.Automation.CommandNotFoundException', 'Run Get-Command -Module CsVault for the cmdlets that there are.')
     RoleNotFound = @('ObjectNotFound', 'System.Management.Automation.ItemNotFoundException', 'Run Get-CsAdminRole to see all roles.')
+    RoleExists = @('ResourceExists', 'System.InvalidOperationException', 'Choose another name, or change the role with Set-CsAdminRole.')
+    StandardRoleReadOnly = @('InvalidOperation', 'System.InvalidOperationException', 'Make a custom role of it with New-CsAdminRole -Template, and change that one.')
+    GroupNotFound = @('ObjectNotFound', 'System.Management.Automation.ItemNotFoundException', 'Create the group first, or name one in the settings; a role is the members of the group of its name.')
+    ScopeInvalid = @('InvalidArgument', 'System.ArgumentException', 'Use global, site:<SiteId>, or OU:<distinguished name>.')
+    GrantExceeded = @('PermissionDenied', 'System.UnauthorizedAccessException', 'Ask a server administrator, or give no more than your own roles have; nothing was changed.')
+    LastAdministrator = @('InvalidOperation', 'System.InvalidOperationException', 'Keep the role CSAdministrator with its cmdlets and the scope Global; nothing was changed.')
     TopologyNotFound = @('ObjectNotFound', 'System.Management.Automation.ItemNotFoundException', 'Publish a topology with Publish-CsTopology, or import a package that holds one.')
     AccountNotFound = @('ObjectNotFound', 'System.Management.Automation.ItemNotFoundException', 'Give the account name (SamAccountName), not the display name, SIP address or user principal name.')
     FileNotFound = @('ObjectNotFound', 'System.IO.FileNotFoundException', 'Check the path; relative paths start at the prompt''s location.')
@@ -453,27 +459,57 @@ function Remove-CsVaultFile($File) {
     [System.IO.File]::Delete($File.Temporary)
 }
 
+# Values of parameters as JSON text.
+
+# One value. $null, which only list parameters can be given, is an empty list.
+function ConvertTo-CsVaultJson($Value) {
+    if ($null -eq $Value) { return '[]' }
+    if ($Value -is [string]) {
+        if ($Value -cmatch '^[A-Za-z0-9_ .:/*@=,-]*\z') { return '"' + $Value + '"' }
+        return ConvertTo-Json $Value -Compress
+    }
+    if ($Value -is [switch] -or $Value -is [bool]) { return $(if ($Value) { 'true' } else { 'false' }) }
+    if ($Value -is [datetime]) { return '"' + $Value.ToUniversalTime().ToString("yyyy-MM-dd'T'HH:mm:ss.fffffff'Z'", [cultureinfo]::InvariantCulture) + '"' }
+    if ($Value -is [int]) { return $Value.ToString([cultureinfo]::InvariantCulture) }
+    if ($Value -is [System.Collections.IDictionary]) {
+        # What adds to a list, removes from it or replaces it.
+        $pairs = foreach ($key in $Value.Keys) { (ConvertTo-CsVaultJson "$key") + ':' + (ConvertTo-CsVaultJsonList $Value[$key]) }
+        return '{' + ($pairs -join ',') + '}'
+    }
+    if ($Value -is [System.Collections.IEnumerable]) { return ConvertTo-CsVaultJsonList $Value }
+    if ($null -ne $Value.PSObject.Properties['Name']) { return ConvertTo-CsVaultJsonList $Value }
+    # An object that a cmdlet returned.
+    $pairs = foreach ($property in $Value.PSObject.Properties) {
+        $text = if ($null -eq $property.Value) { 'null' } else { ConvertTo-CsVaultJson $property.Value }
+        (ConvertTo-CsVaultJson $property.Name) + ':' + $text
+    }
+    return '{' + ($pairs -join ',') + '}'
+}
+
+# A list of texts; elements such as the cmdlets of a role are their names.
+function ConvertTo-CsVaultJsonList($Value) {
+    $texts = foreach ($item in $Value) {
+        if ($null -eq $item) { continue }
+        $name = if ($item -is [string]) { $null } else { $item.PSObject.Properties['Name'] }
+        ConvertTo-CsVaultJson $(if ($null -ne $name) { [string] $name.Value } else { "$item" })
+    }
+    return '[' + ($texts -join ',') + ']'
+}
+
 # One call: the request, bytes in both directions, records as they come, the answer.
 
 # Runs a call. $Sent are the parameters of the caller that go to the service. $Source is a stream of bytes to send, $Sink one for bytes
-# that come; both may be $null. Returns the result with the number of lines of its plan in PlanLines.
-function Invoke-CsVaultCall($Cmdlet, $Bound, $Sent, [bool] $WhatIf, [bool] $Changes, $Source, $Sink) {
+# that come; both may be $null. Returns the result with the number of lines of its plan in PlanLines; a $Quiet plan is only returned.
+function Invoke-CsVaultCall($Cmdlet, $Bound, $Sent, [bool] $WhatIf, [bool] $Changes, $Source, $Sink, [bool] $Quiet) {
     $name = $Cmdlet.MyInvocation.MyCommand.Name
     $pairs = foreach ($parameter in $Sent) {
-        $value = $Bound[$parameter]
-        if ($null -eq $value) { continue }
-        if ($value -is [switch]) { $value = if ($value) { 'true' } else { 'false' } }
-        elseif ($value -is [datetime]) { $value = '"' + $value.ToUniversalTime().ToString("yyyy-MM-dd'T'HH:mm:ss.fffffff'Z'", [cultureinfo]::InvariantCulture) + '"' }
-        elseif ($value -is [int]) { $value = $value.ToString([cultureinfo]::InvariantCulture) }
-        elseif ($value -is [array]) { $value = ConvertTo-Json $value -Compress }
-        elseif ($value -cmatch '^[A-Za-z0-9_ .:/*@=,-]*\z') { $value = '"' + $value + '"' }
-        else { $value = ConvertTo-Json ([string] $value) -Compress }
-        '"' + $parameter + '":' + $value
+        if (-not $Bound.ContainsKey($parameter)) { continue }
+        '"' + $parameter + '":' + (ConvertTo-CsVaultJson $Bound[$parameter])
     }
     $parameters = '{' + ($pairs -join ',') + '}'
     $key = if ($Changes -and -not $WhatIf) { [guid]::NewGuid().ToString() } else { $null }
     for ($attempt = 1; ; $attempt++) {
-        $state = @{ Received = $false; PlanLines = 0; Verbose = @(); Bytes = 0L; Progress = $null; Hash = $null }
+        $state = @{ Received = $false; PlanLines = 0; Plan = @(); Quiet = $Quiet; Verbose = @(); Bytes = 0L; Progress = $null; Hash = $null }
         $connection = $null
         $finished = $false
         try {
@@ -507,7 +543,7 @@ function Invoke-CsVaultCall($Cmdlet, $Bound, $Sent, [bool] $WhatIf, [bool] $Chan
     if ($answer.error) { Stop-CsVaultCmdlet $Cmdlet $answer.error.data }
     $result = $answer.result
     if ($null -ne $Sink) { Assert-CsVaultBytes $Cmdlet $result $state }
-    return @{ Version = $result.version; PlanLines = $state.PlanLines; Verbose = $state.Verbose }
+    return @{ Version = $result.version; PlanLines = $state.PlanLines; Plan = $state.Plan; Verbose = $state.Verbose }
 }
 
 # Ends the cmdlet unless the error is a lost connection and the call may be made again.
@@ -571,6 +607,8 @@ function Write-CsVaultRecord($Cmdlet, $Record, $State) {
         'progress' { Write-CsVaultProgress $Cmdlet $State $Record }
         'whatIf' {
             $State.PlanLines++
+            $State.Plan += $Record
+            if ($State.Quiet) { return }
             $null = $Cmdlet.ShouldProcess($Record.target, $Record.action)
         }
         'error' {
@@ -670,7 +708,7 @@ function Invoke-CsVaultUpload($Cmdlet, $Bound, [string[]] $Sent, $Bytes) {
         $whatIf = [bool] $WhatIfPreference
         $store = if ($Bound.ContainsKey('LocalStore') -and $Bound['LocalStore']) { 'local store' } else { 'Central Management store' }
         $action = if ($Cmdlet.MyInvocation.MyCommand.Verb -eq 'Publish') { 'Publish the topology of' } else { 'Import' }
-        if (-not $whatIf -and -not $Cmdlet.ShouldProcess($store, "$action $from")) { return }
+        if (-not $whatIf -and -not (Test-CsVaultConsent $Cmdlet $store "$action $from")) { return }
         if (-not $whatIf -and $Bound.ContainsKey('BackupFileName')) { Save-CsVaultTopology $Cmdlet $Bound['BackupFileName'] $force }
         if (-not $whatIf -and $Bound.ContainsKey('Report')) { $report = New-CsVaultFile $Cmdlet $Bound['Report'] $force }
         $result = Invoke-CsVaultCall $Cmdlet $Bound $Sent $whatIf $true $source $null
@@ -714,8 +752,13 @@ function Write-CsVaultReport($Cmdlet, $File, [string] $From, [string] $Store, $R
 function Complete-CsVault([string] $Source, [string] $Property, [string] $Word) {
     try {
         $prefix = $Word.Trim("'", '"')
-        foreach ($object in (& $Source -ErrorAction Stop)) {
-            $value = [string] $object.$Property
+        $values = foreach ($object in (& $Source -ErrorAction Stop)) {
+            foreach ($value in $object.$Property) { if ($value.Name) { $value.Name } else { [string] $value } }
+        }
+        $seen = @{}
+        foreach ($value in $values) {
+            if ($seen.ContainsKey($value)) { continue }
+            $seen[$value] = $true
             if ($value -like "$([System.Management.Automation.WildcardPattern]::Escape($prefix))*") {
                 $shown = if ($value -match '\s') { "'$value'" } else { $value }
                 [System.Management.Automation.CompletionResult]::new($shown, $value, 'ParameterValue', $value)
@@ -726,6 +769,58 @@ function Complete-CsVault([string] $Source, [string] $Property, [string] $Word) 
     }
 }
 
+# Changes: the question to the user, and for those without bytes the plan and the call.
+
+# Whether the user wants it. A question that nobody can answer, as without a terminal, ends the cmdlet: a method that throws only ends
+# its own statement, and what follows would be done unasked.
+function Test-CsVaultConsent($Cmdlet, [string] $Target, [string] $Action) {
+    try {
+        return $Cmdlet.ShouldProcess($Target, $Action)
+    } catch {
+        $reason = Get-CsVaultReason $_
+        if ($reason -is [System.Management.Automation.PipelineStoppedException]) { throw $reason }
+        if ($reason -is [System.Management.Automation.IContainsErrorRecord]) { $Cmdlet.ThrowTerminatingError($reason.ErrorRecord) }
+        $Cmdlet.ThrowTerminatingError($_)
+    }
+}
+
+# $Each names the parameter that stands for one thing, when each thing is asked about and is a change of its own.
+function Invoke-CsVaultChange($Cmdlet, $Bound, [string[]] $Sent, [string] $Action, [string] $Each) {
+    if ($WhatIfPreference) {
+        $result = Invoke-CsVaultCall $Cmdlet $Bound $Sent $true $true $null $null
+        if ($result.PlanLines -eq 0) { $null = $Cmdlet.ShouldProcess("$($result.Verbose | Select-Object -Last 1)", '', '') }
+        return
+    }
+    if (-not $Each) {
+        $target = if ($Bound.ContainsKey('Instance')) { [string] $Bound['Instance'].Identity } elseif ($Bound.ContainsKey('Identity')) { $Bound['Identity'] } else { 'Central Management store' }
+        if (Test-CsVaultConsent $Cmdlet $target $Action) { $null = Invoke-CsVaultCall $Cmdlet $Bound $Sent $false $true $null $null }
+        return
+    }
+    # What is not there or may not be changed shows before anything is asked.
+    $plan = (Invoke-CsVaultCall $Cmdlet $Bound $Sent $true $true $null $null $true).Plan
+    foreach ($line in $plan) {
+        if (-not (Test-CsVaultConsent $Cmdlet $line.target $Action)) { continue }
+        $one = @{ $Each = $line.target }
+        if ($Bound.ContainsKey('Force')) { $one['Force'] = $Bound['Force'] }
+        $null = Invoke-CsVaultCall $Cmdlet $one $Sent $false $true $null $null
+    }
+}
+
+function ConvertTo-CsVaultAdminAccess($values) {
+    foreach ($value in $values) {
+        [pscustomobject]@{
+            PSTypeName = 'CsVault.AdminAccess'
+            Cmdlet = $value.Cmdlet
+            User = $value.User
+            Scope = $value.Scope
+            IsAllowed = $value.IsAllowed
+            Door = $value.Door
+            Through = [object[]]@($value.Through)
+            Scopes = [object[]]@($value.Scopes)
+            Reason = $value.Reason
+        }
+    }
+}
 function ConvertTo-CsVaultCluster($values) {
     foreach ($value in $values) {
         [pscustomobject]@{
@@ -913,6 +1008,7 @@ function ConvertTo-CsVaultUserScope($values) {
     }
 }
 $script:CsVaultConverters = @{
+    'CsVault.AdminAccess' = ${function:ConvertTo-CsVaultAdminAccess}
     'Microsoft.Rtc.Management.Deploy.Internal.Cluster' = ${function:ConvertTo-CsVaultCluster}
     'Microsoft.Rtc.Management.Deploy.Internal.InternalDomain' = ${function:ConvertTo-CsVaultInternalDomain}
     'Microsoft.Rtc.Management.Deploy.Internal.Machine' = ${function:ConvertTo-CsVaultMachine}
@@ -1189,6 +1285,89 @@ function Import-CsConfiguration {
     end { Invoke-CsVaultUpload $PSCmdlet $PSBoundParameters @('Force', 'LocalStore') $bytes }
 }
 
+function New-CsAdminRole {
+    <#
+    .SYNOPSIS
+    Makes a custom role of role-based access control.
+
+    .DESCRIPTION
+    New-CsAdminRole makes a role from a template: an existing role whose cmdlets, scripts and scopes the new one takes over, unless other parameters change them. The role's name is the account name of a group that must exist already; members of that group are members of the role.
+    
+    Roles are part of the configuration: they travel in exports, and each change is a new version of the Central Management store.
+
+    .PARAMETER Identity
+    The name of the new role: the account name of an existing group.
+
+    .PARAMETER Template
+    The role that the new one starts as, predefined or custom.
+
+    .PARAMETER ConfigScopes
+    Where in the configuration the role is valid: "global", or "site:<SiteId>" for one site. A value replaces the list; @{Add=...}, @{Remove=...} and @{Replace=...} edit it.
+
+    .PARAMETER UserScopes
+    For which users the role is valid: "global", or "OU:<distinguished name>" for the users below an organizational unit. A value replaces the list; @{Add=...}, @{Remove=...} and @{Replace=...} edit it.
+
+    .PARAMETER Cmdlets
+    The cmdlets that members of the role may run. A value replaces the list; @{Add=...}, @{Remove=...} and @{Replace=...} edit it.
+
+    .PARAMETER ScriptModules
+    Scripts that the role lists: "script.ps1", or "script.ps1:Function". A value replaces the list; @{Add=...}, @{Remove=...} and @{Replace=...} edit it; $null empties it.
+
+    .PARAMETER Force
+    Takes cmdlets and sites that are not known, with a warning.
+
+    .PARAMETER InMemory
+    Returns the role and does not keep it; pipe it to Set-CsAdminRole to keep it.
+
+    .EXAMPLE
+    New-CsAdminRole -Identity "RedmondVoiceAdministrator" -Template "CsVoiceAdministrator"
+    
+    Makes a role that may do what CsVoiceAdministrator may do, everywhere.
+
+    .EXAMPLE
+    New-CsAdminRole -Identity "RedmondVoiceAdministrator" -Template "CsVoiceAdministrator" -ConfigScopes "site:1" -UserScopes "OU:ou=Redmond,dc=litwareinc,dc=com"
+    
+    Makes a role for one site and for the users below one organizational unit.
+
+    .EXAMPLE
+    New-CsAdminRole -Identity "BackupOperators" -Template "CsHelpDesk" -Cmdlets "Export-CsConfiguration","Get-CsTopology"
+    
+    Makes a role that may run two cmdlets.
+
+    .EXAMPLE
+    $x = New-CsAdminRole -Identity "BackupOperators" -Template "CsHelpDesk" -InMemory; $x | Set-CsAdminRole
+    
+    Makes a role in memory first, and keeps it then.
+
+    .OUTPUTS
+    Microsoft.Rtc.Management.WritableConfig.Settings.Roles.Role
+
+    .NOTES
+    Nobody gives more than they hold: who is not a server administrator can only give cmdlets and scopes that their own roles have.
+    The role is tied to the group that has its name now. When that group is deleted, another group of the same name is not a member of the role until Set-CsAdminRole ties the role to it.
+
+    #>
+    [CmdletBinding(SupportsShouldProcess, ConfirmImpact = 'Medium')]
+    [OutputType('Microsoft.Rtc.Management.WritableConfig.Settings.Roles.Role')]
+    param(
+        [Parameter(Mandatory, Position = 0)]
+        [string] $Identity,
+        [Parameter(Mandatory)]
+        [string] $Template,
+        [AllowNull()] [AllowEmptyCollection()]
+        [object] $ConfigScopes,
+        [AllowNull()] [AllowEmptyCollection()]
+        [object] $UserScopes,
+        [AllowNull()] [AllowEmptyCollection()]
+        [object] $Cmdlets,
+        [AllowNull()] [AllowEmptyCollection()]
+        [object] $ScriptModules,
+        [switch] $Force,
+        [switch] $InMemory
+    )
+    process { Invoke-CsVaultChange $PSCmdlet $PSBoundParameters @('Identity', 'Template', 'ConfigScopes', 'UserScopes', 'Cmdlets', 'ScriptModules', 'Force', 'InMemory') 'Create the role' '' }
+}
+
 function Publish-CsTopology {
     <#
     .SYNOPSIS
@@ -1260,7 +1439,229 @@ function Publish-CsTopology {
     end { Invoke-CsVaultUpload $PSCmdlet $PSBoundParameters @('FinalizeUninstall', 'Force') $null }
 }
 
+function Remove-CsAdminRole {
+    <#
+    .SYNOPSIS
+    Removes custom roles.
+
+    .DESCRIPTION
+    Remove-CsAdminRole removes a custom role. The group of the same name and its members stay as they are; they are no longer members of a role.
+    
+    Predefined roles cannot be removed; a pattern passes over them.
+
+    .PARAMETER Identity
+    The name of the role.
+
+    .PARAMETER Filter
+    A pattern with wildcards for the names of roles.
+
+    .PARAMETER Sid
+    The security identifier of the role's group.
+
+    .PARAMETER Force
+    Accepted for scripts that give it; nothing is asked or warned about that it would silence.
+
+    .EXAMPLE
+    Remove-CsAdminRole -Identity "RedmondVoiceAdministrator"
+    
+    Removes one role, after asking.
+
+    .EXAMPLE
+    Get-CsAdminRole | Where-Object {$_.IsStandardRole -eq $False} | Remove-CsAdminRole
+    
+    Removes every custom role, asking about each.
+
+    .EXAMPLE
+    Remove-CsAdminRole -Filter "Redmond*" -Confirm:$False
+    
+    Removes the custom roles whose name begins with Redmond, without asking.
+
+    .NOTES
+    Each role is asked about; -Confirm:$False does not ask.
+
+    #>
+    [CmdletBinding(DefaultParameterSetName = 'Identity', SupportsShouldProcess, ConfirmImpact = 'High')]
+    param(
+        [Parameter(ParameterSetName = 'Identity', Mandatory, Position = 0, ValueFromPipeline, ValueFromPipelineByPropertyName)]
+        [string] $Identity,
+        [Parameter(ParameterSetName = 'Filter', Mandatory)]
+        [string] $Filter,
+        [Parameter(ParameterSetName = 'SID', Mandatory)]
+        [string] $Sid,
+        [switch] $Force
+    )
+    process { Invoke-CsVaultChange $PSCmdlet $PSBoundParameters @('Identity', 'Filter', 'Sid', 'Force') 'Remove the role' 'Identity' }
+}
+
+function Set-CsAdminRole {
+    <#
+    .SYNOPSIS
+    Changes the cmdlets, scripts and scopes of a role.
+
+    .DESCRIPTION
+    Set-CsAdminRole changes a custom role. Of the predefined roles only the scripts can be changed.
+    
+    A plain value replaces the whole list. A hashtable edits it: with Replace that list takes the place of the old one; otherwise Remove is done first, then Add. Adding what is there already adds it once more; removing what is not there does nothing.
+
+    .PARAMETER Identity
+    The name of the role.
+
+    .PARAMETER Instance
+    A role, as New-CsAdminRole -InMemory or Get-CsAdminRole returns it. Without other parameters the role becomes what the object says; with them it only names the role.
+
+    .PARAMETER ConfigScopes
+    Where in the configuration the role is valid: "global", or "site:<SiteId>" for one site. A value replaces the list; @{Add=...}, @{Remove=...} and @{Replace=...} edit it.
+
+    .PARAMETER UserScopes
+    For which users the role is valid: "global", or "OU:<distinguished name>" for the users below an organizational unit. A value replaces the list; @{Add=...}, @{Remove=...} and @{Replace=...} edit it.
+
+    .PARAMETER Cmdlets
+    The cmdlets that members of the role may run. A value replaces the list; @{Add=...}, @{Remove=...} and @{Replace=...} edit it.
+
+    .PARAMETER ScriptModules
+    Scripts that the role lists: "script.ps1", or "script.ps1:Function". A value replaces the list; @{Add=...}, @{Remove=...} and @{Replace=...} edit it; $null empties it.
+
+    .PARAMETER Force
+    Takes cmdlets and sites that are not known, with a warning.
+
+    .EXAMPLE
+    Set-CsAdminRole -Identity "RedmondVoiceAdministrator" -ConfigScopes "site:1"
+    
+    Limits a role to one site.
+
+    .EXAMPLE
+    Set-CsAdminRole -Identity "RedmondVoiceAdministrator" -Cmdlets @{Add="Export-CsConfiguration";Remove="New-CsVoicePolicy"}
+    
+    Takes one cmdlet from a role and gives it another.
+
+    .EXAMPLE
+    Set-CsAdminRole -Identity "RedmondVoiceAdministrator" -UserScopes @{Replace="global"}
+    
+    Makes a role valid for all users.
+
+    .EXAMPLE
+    Set-CsAdminRole -Identity "RedmondVoiceAdministrator" -ScriptModules $null
+    
+    Takes all scripts from a role.
+
+    .NOTES
+    Nobody gives more than they hold: who is not a server administrator can only give cmdlets and scopes that their own roles have.
+    The role is tied to the group that has its name now; Set-CsAdminRole with nothing but the name ties it anew, for example after an import from another machine.
+
+    #>
+    [CmdletBinding(SupportsShouldProcess, ConfirmImpact = 'Medium')]
+    param(
+        [Parameter(ParameterSetName = 'Identity', Mandatory, Position = 0, ValueFromPipeline, ValueFromPipelineByPropertyName)]
+        [string] $Identity,
+        [Parameter(ParameterSetName = 'Instance', Mandatory, ValueFromPipeline)]
+        [PSTypeName('Microsoft.Rtc.Management.WritableConfig.Settings.Roles.Role')]
+        [object] $Instance,
+        [AllowNull()] [AllowEmptyCollection()]
+        [object] $ConfigScopes,
+        [AllowNull()] [AllowEmptyCollection()]
+        [object] $UserScopes,
+        [AllowNull()] [AllowEmptyCollection()]
+        [object] $Cmdlets,
+        [AllowNull()] [AllowEmptyCollection()]
+        [object] $ScriptModules,
+        [switch] $Force
+    )
+    process { Invoke-CsVaultChange $PSCmdlet $PSBoundParameters @('Identity', 'Instance', 'ConfigScopes', 'UserScopes', 'Cmdlets', 'ScriptModules', 'Force') 'Change the role' '' }
+}
+
+function Test-CsAdminAccess {
+    <#
+    .SYNOPSIS
+    Tells whether an account may run a cmdlet, and why.
+
+    .DESCRIPTION
+    Test-CsAdminAccess decides as the service would decide for a call of that cmdlet: it returns whether the account is allowed, by which group or role and within which scopes, or what is missing. It runs nothing.
+
+    .PARAMETER Cmdlet
+    The name of the cmdlet.
+
+    .PARAMETER User
+    The account name; without it the account that asks.
+
+    .PARAMETER Scope
+    Where: "global", "site:<SiteId>", or "OU:<distinguished name>" for the users there. Without it the answer is about what the cmdlet needs at least.
+
+    .PARAMETER LocalStore
+    Works on the local store of this machine instead of the Central Management store.
+
+    .EXAMPLE
+    Test-CsAdminAccess -Cmdlet Export-CsConfiguration
+    
+    Tells whether you may export the configuration.
+
+    .EXAMPLE
+    Test-CsAdminAccess -Cmdlet Set-CsVoicePolicy -User kenmyer -Scope "site:1"
+    
+    Tells whether an account may change voice policies of one site.
+
+    .EXAMPLE
+    "Export-CsConfiguration","Import-CsConfiguration" | Test-CsAdminAccess -User kenmyer | Where-Object {-not $_.IsAllowed}
+    
+    Lists what an account may not run, with the reasons.
+
+    .OUTPUTS
+    CsVault.AdminAccess
+
+    .NOTES
+    Every cmdlet of the original can be asked about, also those that this release does not have.
+
+    #>
+    [CmdletBinding()]
+    [OutputType('CsVault.AdminAccess')]
+    param(
+        [Parameter(Mandatory, Position = 0, ValueFromPipeline)]
+        [string] $Cmdlet,
+        [Parameter(Position = 1)]
+        [string] $User,
+        [Parameter(Position = 2)]
+        [string] $Scope,
+        [switch] $LocalStore
+    )
+    process { $null = Invoke-CsVaultCall $PSCmdlet $PSBoundParameters @('Cmdlet', 'User', 'Scope', 'LocalStore') $false $false $null $null }
+}
+
+function Update-CsAdminRole {
+    <#
+    .SYNOPSIS
+    Brings the predefined roles up to date.
+
+    .DESCRIPTION
+    Update-CsAdminRole writes the predefined roles as this release ships them, for example after an update that brought new cmdlets, or after the import of an older configuration, and ties them to the groups of their names. Scripts that were given to predefined roles stay, and so do custom roles, whatever was changed in them.
+
+    .PARAMETER Force
+    Accepted for scripts that give it; nothing is asked or warned about that it would silence.
+
+    .EXAMPLE
+    Update-CsAdminRole
+    
+    Writes the predefined roles as this release ships them.
+
+    .EXAMPLE
+    Update-CsAdminRole -WhatIf
+    
+    Shows which predefined roles would change, and changes nothing.
+
+    #>
+    [CmdletBinding(SupportsShouldProcess, ConfirmImpact = 'Medium')]
+    param(
+        [switch] $Force
+    )
+    process { Invoke-CsVaultChange $PSCmdlet $PSBoundParameters @('Force') 'Update the predefined roles' '' }
+}
+
 Register-ArgumentCompleter -CommandName 'Get-CsAdminRole' -ParameterName 'Identity' -ScriptBlock { param($command, $name, $word) Complete-CsVault 'Get-CsAdminRole' 'Identity' $word }
 Register-ArgumentCompleter -CommandName 'Get-CsAdminRole' -ParameterName 'Sid' -ScriptBlock { param($command, $name, $word) Complete-CsVault 'Get-CsAdminRole' 'SID' $word }
+Register-ArgumentCompleter -CommandName 'New-CsAdminRole' -ParameterName 'Template' -ScriptBlock { param($command, $name, $word) Complete-CsVault 'Get-CsAdminRole' 'Identity' $word }
+Register-ArgumentCompleter -CommandName 'New-CsAdminRole' -ParameterName 'Cmdlets' -ScriptBlock { param($command, $name, $word) Complete-CsVault 'Get-CsAdminRole' 'Cmdlets' $word }
+Register-ArgumentCompleter -CommandName 'Remove-CsAdminRole' -ParameterName 'Identity' -ScriptBlock { param($command, $name, $word) Complete-CsVault 'Get-CsAdminRole' 'Identity' $word }
+Register-ArgumentCompleter -CommandName 'Remove-CsAdminRole' -ParameterName 'Sid' -ScriptBlock { param($command, $name, $word) Complete-CsVault 'Get-CsAdminRole' 'SID' $word }
+Register-ArgumentCompleter -CommandName 'Set-CsAdminRole' -ParameterName 'Identity' -ScriptBlock { param($command, $name, $word) Complete-CsVault 'Get-CsAdminRole' 'Identity' $word }
+Register-ArgumentCompleter -CommandName 'Set-CsAdminRole' -ParameterName 'Cmdlets' -ScriptBlock { param($command, $name, $word) Complete-CsVault 'Get-CsAdminRole' 'Cmdlets' $word }
+Register-ArgumentCompleter -CommandName 'Test-CsAdminAccess' -ParameterName 'Cmdlet' -ScriptBlock { param($command, $name, $word) Complete-CsVault 'Get-CsAdminRole' 'Cmdlets' $word }
 
-Export-ModuleMember -Function 'Export-CsConfiguration', 'Get-CsAdminRole', 'Get-CsAdminRoleAssignment', 'Get-CsTopology', 'Import-CsConfiguration', 'Publish-CsTopology'
+Export-ModuleMember -Function 'Export-CsConfiguration', 'Get-CsAdminRole', 'Get-CsAdminRoleAssignment', 'Get-CsTopology', 'Import-CsConfiguration', 'New-CsAdminRole', 'Publish-CsTopology', 'Remove-CsAdminRole', 'Set-CsAdminRole', 'Test-CsAdminAccess', 'Update-CsAdminRole'

@@ -15,7 +15,12 @@
         'Get-CsAdminRoleAssignment'
         'Get-CsTopology'
         'Import-CsConfiguration'
+        'New-CsAdminRole'
         'Publish-CsTopology'
+        'Remove-CsAdminRole'
+        'Set-CsAdminRole'
+        'Test-CsAdminAccess'
+        'Update-CsAdminRole'
     )
     CmdletsToExport = @()
     VariablesToExport = @()

@@ -92,4 +92,11 @@ Describe 'Import-CsConfiguration' {
         Import-CsConfiguration -FileName $path
         Get-Version | Should -Be $before -Because 'the content is the same'
     }
+    It 'changes nothing when it cannot ask' {
+        $before = (& $env:CSVAULT_EXE status --json | ConvertFrom-Json).storeVersion
+        $found = Invoke-Prompt "Import-Module CsVault; Set-CsAdminRole CsHelpDesk -ScriptModules 'Asked.ps1' -Confirm; `$x = [IO.File]::ReadAllBytes('$script:Litware/config.zip'); Import-CsConfiguration -ByteInput `$x -LocalStore -Confirm; Import-CsConfiguration -ByteInput `$x -Confirm"
+        $found.ExitCode | Should -Be 1
+        $found.Error | Should -Match 'NonInteractive'
+        (& $env:CSVAULT_EXE status --json | ConvertFrom-Json).storeVersion | Should -Be $before
+    }
 }

@@ -50,7 +50,7 @@ function Invoke-CsVaultUpload($Cmdlet, $Bound, [string[]] $Sent, $Bytes) {
         $whatIf = [bool] $WhatIfPreference
         $store = if ($Bound.ContainsKey('LocalStore') -and $Bound['LocalStore']) { 'local store' } else { 'Central Management store' }
         $action = if ($Cmdlet.MyInvocation.MyCommand.Verb -eq 'Publish') { 'Publish the topology of' } else { 'Import' }
-        if (-not $whatIf -and -not $Cmdlet.ShouldProcess($store, "$action $from")) { return }
+        if (-not $whatIf -and -not (Test-CsVaultConsent $Cmdlet $store "$action $from")) { return }
         if (-not $whatIf -and $Bound.ContainsKey('BackupFileName')) { Save-CsVaultTopology $Cmdlet $Bound['BackupFileName'] $force }
         if (-not $whatIf -and $Bound.ContainsKey('Report')) { $report = New-CsVaultFile $Cmdlet $Bound['Report'] $force }
         $result = Invoke-CsVaultCall $Cmdlet $Bound $Sent $whatIf $true $source $null

@@ -13,9 +13,9 @@ pub use embedded::{catalog, cmdlets, hash_of, manifest_hash, output_types, roles
 pub use error_id::{ErrorCategory, ErrorId, ErrorReport, ErrorTarget};
 pub use frame::{FrameHeader, FrameHeaderError, FrameKind, Limits};
 pub use manifest::{
-    Access, CatalogEntry, CatalogManifest, Change, CmdletManifest, Effect, Example, InSet, OutputTypeManifest, ParameterManifest,
-    ParameterType, PipelineInput, PropertyManifest, RoleManifest, RolesManifest, Side, Transfer,
-    WriteRisk,
+    Access, CatalogEntry, CatalogManifest, Change, CmdletManifest, Effect, Example, InSet,
+    OutputTypeManifest, ParameterManifest, ParameterType, PipelineInput, PropertyManifest, Reach,
+    RoleManifest, RolesManifest, Side, Transfer, WriteRisk,
 };
 pub use message::{
     CallId, HelloParams, HelloResult, InvokeParams, InvokeResult, Notification, PROTOCOL_VERSION,

@@ -204,11 +204,24 @@ pub struct Change {
 pub struct Access {
     /// What the cmdlet does to the store.
     pub effect: Effect,
+    /// What it works on.
+    #[serde(default)]
+    pub reach: Reach,
     /// The first door: groups whose members may run it.
     pub groups: Vec<String>,
     /// With `-LocalStore`, one of these groups is needed as well when the caller comes through the first door.
     #[serde(default)]
     pub local_store_also: Vec<String>,
+}
+
+/// What a cmdlet works on, which decides whether a role for a part of the deployment is enough.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Reach {
+    /// The deployment as a whole: only a role with the scope Global is enough.
+    #[default]
+    Deployment,
+    /// Objects, each of which is checked against the scopes of the caller's roles.
+    Objects,
 }
 
 /// What a cmdlet does to the store.

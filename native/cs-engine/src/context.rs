@@ -73,7 +73,7 @@ pub trait Ids: Send + Sync {
 pub struct GroupInfo {
     /// Its name, in its own spelling.
     pub name: String,
-    /// Its security identifier; `None` when only the settings know it, by its name.
+    /// Its SID in text form, `S-1-22-2-<gid>` for a Unix group; `None` when only the settings know it, which have no ids.
     pub sid: Option<String>,
 }
 
@@ -85,7 +85,9 @@ pub trait Directory: Send + Sync {
     /// A sentence, when the accounts cannot be read.
     fn caller(&self, account: &str) -> Result<Option<Caller>, String>;
 
-    /// A group; `Ok(None)` when there is none of that name.
+    /// The group that a name stands for, `Ok(None)` when there is none. A name that the settings give a group id comes first, so
+    /// that one name never stands for two groups; then the system's groups, in any case of the name's ASCII letters as far as the
+    /// system can look for that; then the names that the settings give accounts.
     ///
     /// # Errors
     /// A sentence, when the groups cannot be read.

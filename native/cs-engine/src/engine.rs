@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use cs_contract::{CmdletManifest, Effect, ErrorId, ErrorReport, InvokeResult, Record};
+use cs_contract::{CmdletManifest, Effect, ErrorId, ErrorReport, InvokeResult, Reach, Record};
 use cs_model::{CmdletName, StoreKind};
 use cs_rbac::{Caller, Grant, Object, Policy, Question, Rights, decide};
 use cs_store::{Store, StoreError};
@@ -22,8 +22,6 @@ const IDLE_STEP: u64 = 16 * 1024 * 1024;
 pub struct Handler {
     /// True when the cmdlet is quick enough to run where calls are received.
     pub inline: bool,
-    /// True when the cmdlet works on the deployment as a whole, so that a role for one site is not enough.
-    pub whole_deployment: bool,
     /// What it does.
     pub run: fn(&mut Running<'_>) -> Result<InvokeResult, Fault>,
 }
@@ -128,10 +126,9 @@ impl Engine {
             rights: rights(manifest.access.effect),
             groups: &manifest.access.groups,
             local_store_also: &manifest.access.local_store_also,
-            object: if handler.whole_deployment {
-                Object::Deployment
-            } else {
-                Object::Some
+            object: match manifest.access.reach {
+                Reach::Deployment => Object::Deployment,
+                Reach::Objects => Object::Some,
             },
         };
         // First without a look at the parameters: who may not run the cmdlet learns nothing about them.

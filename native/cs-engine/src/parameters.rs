@@ -27,15 +27,23 @@ pub enum ListEdit {
 impl ListEdit {
     /// Reads what stands for it on the wire: an array, or an object of arrays.
     pub fn read(value: &Value) -> Option<Self> {
+        // One text is a list of one.
         let texts = |value: &Value| -> Vec<String> {
-            let list = value.as_array().into_iter().flatten();
-            list.filter_map(Value::as_str).map(str::to_owned).collect()
+            let list = value
+                .as_array()
+                .map_or(std::slice::from_ref(value), Vec::as_slice);
+            let texts = list.iter().filter_map(Value::as_str);
+            texts.map(str::to_owned).collect()
         };
-        let Some(keys) = value.as_object() else {
-            return value.is_array().then(|| Self::Replace(texts(value)));
+        let keys = match value {
+            Value::Array(_) | Value::String(_) => return Some(Self::Replace(texts(value))),
+            Value::Object(keys) => keys,
+            _ => return None,
         };
         let of = |wanted: &str| -> Vec<String> {
-            let found = keys.iter().find(|(key, _)| key.eq_ignore_ascii_case(wanted));
+            let found = keys
+                .iter()
+                .find(|(key, _)| key.eq_ignore_ascii_case(wanted));
             found.map(|(_, value)| texts(value)).unwrap_or_default()
         };
         let replace = of("Replace");
@@ -198,6 +206,9 @@ fn fault_of(manifest: &CmdletManifest, name: &str, value: &Value) -> Option<Stri
         (ParameterType::ListModifier, Value::Array(texts)) => texts
             .iter()
             .find_map(|text| fault_of_text(parameter, name, text)),
+        (ParameterType::ListModifier, text @ Value::String(_)) => {
+            fault_of_text(parameter, name, text)
+        }
         (ParameterType::ListModifier, Value::Object(keys)) => keys
             .iter()
             .find_map(|(key, texts)| fault_of_edit(parameter, name, key, texts)),
@@ -229,6 +240,7 @@ fn fault_of_edit(
         Value::Array(texts) => texts
             .iter()
             .find_map(|text| fault_of_text(parameter, name, text)),
+        Value::String(_) => fault_of_text(parameter, name, texts),
         _ => Some(format!("{key} of {name} must be a list of texts.")),
     }
 }
@@ -365,11 +377,16 @@ mod tests {
         };
         for (edit, expected) in [
             (serde_json::json!(["x", "y"]), "xy"),
+            (serde_json::json!("x"), "x"),
+            (serde_json::json!({"Add": "c"}), "abac"),
             (serde_json::json!([]), ""),
             (serde_json::json!({"Add": ["c"]}), "abac"),
             (serde_json::json!({"add": ["a"], "REMOVE": ["a"]}), "baa"),
             (serde_json::json!({"Remove": ["nothing"]}), "aba"),
-            (serde_json::json!({"Replace": ["z"], "Add": ["c"], "Remove": ["a"]}), "z"),
+            (
+                serde_json::json!({"Replace": ["z"], "Add": ["c"], "Remove": ["a"]}),
+                "z",
+            ),
             (serde_json::json!({"Replace": [], "Add": ["c"]}), "abac"),
             (serde_json::json!({}), "aba"),
         ] {
@@ -380,9 +397,12 @@ mod tests {
     #[test]
     fn other_values_are_named_with_what_is_taken() {
         for (bad, what) in [
-            (serde_json::json!({"Cmdlets": {"Adds": ["a"]}}), "and not 'Adds'"),
-            (serde_json::json!({"Cmdlets": {"Add": "a"}}), "Add of Cmdlets"),
-            (serde_json::json!({"Cmdlets": "a"}), "hashtable"),
+            (
+                serde_json::json!({"Cmdlets": {"Adds": ["a"]}}),
+                "and not 'Adds'",
+            ),
+            (serde_json::json!({"Cmdlets": {"Add": 1}}), "Add of Cmdlets"),
+            (serde_json::json!({"Cmdlets": 1}), "hashtable"),
             (serde_json::json!({"Cmdlets": [1]}), "text"),
             (serde_json::json!({"Instance": []}), "object"),
             (serde_json::json!({"Count": 1.5}), "whole number"),

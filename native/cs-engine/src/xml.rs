@@ -104,7 +104,12 @@ pub fn with_attribute(tag: &str, name: &str, value: &str) -> String {
     let mut place = tag.find(char::is_whitespace).unwrap_or(tag.len());
     while let Some((before, after)) = tag.get(place..).and_then(|text| text.split_once('=')) {
         let key = before.trim();
-        let Some(quote) = after.trim_start().chars().next().filter(|c| matches!(c, '"' | '\'')) else {
+        let Some(quote) = after
+            .trim_start()
+            .chars()
+            .next()
+            .filter(|c| matches!(c, '"' | '\''))
+        else {
             break;
         };
         let from = place + before.len() + 1 + after.find(quote).unwrap_or_default() + 1;
@@ -112,14 +117,23 @@ pub fn with_attribute(tag: &str, name: &str, value: &str) -> String {
             break;
         };
         if key == name {
-            let (start, end) = (tag.get(..from).unwrap_or_default(), tag.get(from + length..));
+            let (start, end) = (
+                tag.get(..from).unwrap_or_default(),
+                tag.get(from + length..),
+            );
             let start = start.strip_suffix(quote).unwrap_or(start);
-            let end = end.and_then(|end| end.strip_prefix(quote)).unwrap_or_default();
+            let end = end
+                .and_then(|end| end.strip_prefix(quote))
+                .unwrap_or_default();
             return format!("{start}\"{value}\"{end}");
         }
         place = from + length + 1;
     }
-    let body = tag.trim_end_matches('>').trim_end_matches('/').trim_end().len();
+    let body = tag
+        .trim_end_matches('>')
+        .trim_end_matches('/')
+        .trim_end()
+        .len();
     let (start, end) = tag.split_at_checked(body).unwrap_or((tag, ""));
     format!("{start} {name}=\"{value}\"{end}")
 }

@@ -48,7 +48,9 @@ impl DistinguishedName {
         for part in split(text, &[',', ';']) {
             let mut pairs = Part::new();
             for pair in split(part, &['+']) {
-                let (name, value) = pair.split_once('=').ok_or_else(|| refuse("a part has no `=`"))?;
+                let (name, value) = pair
+                    .split_once('=')
+                    .ok_or_else(|| refuse("a part has no `=`"))?;
                 let name = name.trim().to_ascii_lowercase();
                 let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
                 if name.is_empty() || !name.chars().all(plain) {
@@ -133,7 +135,10 @@ fn unescape(value: &str) -> Result<String, &'static str> {
             '"' => quoted = !quoted,
             '\\' => {
                 let next = letters.next().ok_or("it ends in a backslash")?;
-                match (next.to_digit(16), letters.peek().and_then(|c| c.to_digit(16))) {
+                match (
+                    next.to_digit(16),
+                    letters.peek().and_then(|c| c.to_digit(16)),
+                ) {
                     (Some(high), Some(low)) => {
                         letters.next();
                         bytes.push(u8::try_from(high * 16 + low).unwrap_or_default());
@@ -188,7 +193,9 @@ mod tests {
         ] {
             assert_eq!(redmond, name(same), "{same}");
         }
-        assert!(redmond.contains(&name("cn=Ken Myer,ou=Voice,ou=Redmond,dc=litwareinc,dc=com")));
+        assert!(redmond.contains(&name(
+            "cn=Ken Myer,ou=Voice,ou=Redmond,dc=litwareinc,dc=com"
+        )));
         assert!(redmond.contains(&redmond));
         for other in [
             "ou=Red,dc=litwareinc,dc=com",

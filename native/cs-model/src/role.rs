@@ -197,7 +197,10 @@ mod tests {
         assert_eq!(ConfigScope::parse("site:*"), None);
         assert_eq!(ConfigScope::parse("OU:ou=x"), None);
         assert_eq!(UserScope::parse("OU:Redmond"), None);
-        assert_eq!(ConfigScope::parse("site:RED"), ConfigScope::parse("Site: red"));
+        assert_eq!(
+            ConfigScope::parse("site:RED"),
+            ConfigScope::parse("Site: red")
+        );
     }
 
     #[test]

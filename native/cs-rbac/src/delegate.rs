@@ -41,9 +41,8 @@ pub fn excess(
     if member_of.has(SERVER_ADMINS) || own.iter().any(administrator) {
         return None;
     }
-    let same_group = |before: &&Role| {
-        before.bound == after.bound && (!after.bound || before.sid == after.sid)
-    };
+    let same_group =
+        |before: &&Role| before.bound == after.bound && (!after.bound || before.sid == after.sid);
     let before = before.filter(same_group);
     let kept = |cmdlet: &CmdletName| {
         before.is_some_and(|before| {

@@ -14,11 +14,13 @@ mod client;
 mod host;
 mod pattern;
 mod transcript;
+mod users;
 
 pub use client::{Frame, RawClient};
 pub use host::{Home, Host};
 pub use pattern::{Saved, matches};
 pub use transcript::{Transcript, play, transcripts};
+pub use users::Accounts;
 
 /// Says that a test was left out, and why; `cargo xtask test` counts these lines.
 pub fn skipped(what: &str, why: &str) {

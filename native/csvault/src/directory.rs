@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use cs_engine::Directory;
-use cs_rbac::Caller;
+use cs_engine::{Directory, GroupInfo};
+use cs_rbac::{Caller, Group, Membership};
 
 use crate::settings::Settings;
 
@@ -59,14 +59,39 @@ impl Accounts {
         caller
     }
 
-    /// The groups that the settings give an account.
-    fn given(&self, account: &str) -> Vec<String> {
-        self.settings
-            .members
-            .get(account)
-            .cloned()
-            .unwrap_or_default()
+    /// The groups that the settings give an account of exactly this name.
+    fn given(&self, account: &str) -> Option<Vec<Group>> {
+        let group = |name: &String| Group {
+            name: name.clone(),
+            sid: None,
+        };
+        let names = self.settings.members.get(account)?;
+        Some(names.iter().map(group).collect())
     }
+
+    /// The id that the settings give a group name, with the name as it is written there.
+    fn given_id(&self, name: &str) -> Option<(&String, u32)> {
+        let mut groups = self.settings.groups.iter();
+        groups
+            .find(|(given, _)| given.eq_ignore_ascii_case(name))
+            .map(|(given, gid)| (given, *gid))
+    }
+
+    /// The names that the settings give a group id of this machine.
+    #[cfg(unix)]
+    fn names_given_to(&self, gid: u32) -> impl Iterator<Item = &String> {
+        let groups = self.settings.groups.iter();
+        groups
+            .filter(move |(_, given)| **given == gid)
+            .map(|(name, _)| name)
+    }
+}
+
+/// The SID of a Unix group, in the well-known form that Samba uses: authority 22 is "Unix",
+/// 2 is "group". It is the id that a role remembers, so that a deleted group's successor of the same name is another group.
+#[must_use]
+pub fn sid_of_group(gid: u32) -> String {
+    format!("S-1-22-2-{gid}")
 }
 
 #[cfg(unix)]
@@ -76,7 +101,7 @@ impl Accounts {
             principal: format!("nobody (uid {uid})"),
             is_owner: false,
             is_local_administrator: false,
-            member_of: Some(Vec::new()),
+            member_of: Some(Membership::default()),
         };
         if uid == NOBODY {
             return nobody;
@@ -84,14 +109,11 @@ impl Accounts {
         let user = nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(uid));
         let (name, member_of) = match user {
             Ok(Some(user)) => {
-                let groups = self.groups(&user).map(|mut groups| {
-                    groups.extend(self.given(&user.name));
-                    groups
-                });
-                (Some(user.name), groups.ok())
+                let member_of = self.membership(&user).ok();
+                (Some(user.name), member_of)
             }
             // An id without an account: a person perhaps, but a member of nothing.
-            Ok(None) => (None, Some(Vec::new())),
+            Ok(None) => (None, Some(Membership::default())),
             Err(_) => (None, None),
         };
         Caller {
@@ -105,24 +127,26 @@ impl Accounts {
         }
     }
 
-    /// The names of an account's groups: the machine's own, and those that the settings give an id.
-    fn groups(&self, user: &nix::unistd::User) -> Result<Vec<String>, String> {
+    /// An account's groups: the machine's own, the names that the settings give those, and what the settings give the account.
+    fn membership(&self, user: &nix::unistd::User) -> Result<Membership, String> {
         let fail = |error: nix::Error| error.desc().to_owned();
         let name = std::ffi::CString::new(user.name.as_str()).map_err(|error| error.to_string())?;
         let ids = nix::unistd::getgrouplist(&name, user.gid).map_err(fail)?;
-        let mut names = Vec::with_capacity(ids.len());
+        let mut groups = Vec::with_capacity(ids.len());
         for id in ids {
-            if let Some(group) = nix::unistd::Group::from_gid(id).map_err(fail)? {
-                names.push(group.name);
-            }
-            let mapped = self
-                .settings
-                .groups
-                .iter()
-                .filter(|(_, gid)| **gid == id.as_raw());
-            names.extend(mapped.map(|(name, _)| name.clone()));
+            let id = id.as_raw();
+            let group = nix::unistd::Group::from_gid(id.into()).map_err(fail)?;
+            let name = group.map(|group| group.name);
+            // A name that the settings give another id belongs to that one alone.
+            let name = name.filter(|name| self.given_id(name).is_none_or(|(_, given)| given == id));
+            let names = name.into_iter().chain(self.names_given_to(id).cloned());
+            groups.extend(names.map(|name| Group {
+                name,
+                sid: Some(sid_of_group(id)),
+            }));
         }
-        Ok(names)
+        groups.extend(self.given(&user.name).unwrap_or_default());
+        Ok(Membership::new(groups))
     }
 }
 
@@ -140,26 +164,54 @@ impl Accounts {
 }
 
 impl Directory for Accounts {
-    fn member_of(&self, account: &str) -> Result<Option<Vec<String>>, String> {
+    fn caller(&self, account: &str) -> Result<Option<Caller>, String> {
         #[cfg(unix)]
         {
             let user =
                 nix::unistd::User::from_name(account).map_err(|error| error.desc().to_owned())?;
             if let Some(user) = user {
-                let mut groups = self.groups(&user)?;
-                groups.extend(self.given(&user.name));
-                return Ok(Some(groups));
+                return Ok(Some((*self.look_up(user.uid.as_raw())).clone()));
             }
         }
-        // Accounts of the settings that the machine does not know; their names are written as people write them.
-        let known = &self.settings.members;
-        let found = known.get(account).or_else(|| {
-            known
-                .iter()
-                .find(|(name, _)| name.eq_ignore_ascii_case(account))
-                .map(|(_, groups)| groups)
-        });
-        Ok(found.cloned())
+        // Accounts of the settings that the machine does not know; people write their names in any case.
+        let mut known = self.settings.members.keys();
+        let name = known.find(|name| name.eq_ignore_ascii_case(account));
+        let groups = name.and_then(|name| self.given(name));
+        Ok(groups.map(|groups| Caller {
+            principal: name.cloned().unwrap_or_default(),
+            is_owner: false,
+            is_local_administrator: false,
+            member_of: Some(Membership::new(groups)),
+        }))
+    }
+
+    fn group(&self, name: &str) -> Result<Option<GroupInfo>, String> {
+        if let Some((name, gid)) = self.given_id(name) {
+            return Ok(Some(GroupInfo {
+                name: name.clone(),
+                sid: Some(sid_of_group(gid)),
+            }));
+        }
+        #[cfg(unix)]
+        {
+            // In small letters too, since many systems take no others for the names of groups.
+            for name in [name, &name.to_ascii_lowercase()] {
+                let group =
+                    nix::unistd::Group::from_name(name).map_err(|error| error.desc().to_owned())?;
+                if let Some(group) = group {
+                    return Ok(Some(GroupInfo {
+                        sid: Some(sid_of_group(group.gid.as_raw())),
+                        name: group.name,
+                    }));
+                }
+            }
+        }
+        let mut given = self.settings.members.values().flatten();
+        let given = given.find(|given| given.eq_ignore_ascii_case(name));
+        Ok(given.map(|name| GroupInfo {
+            name: name.clone(),
+            sid: None,
+        }))
     }
 }
 
@@ -178,7 +230,7 @@ mod tests {
             ..Settings::default()
         };
         let caller = accounts(settings).look_up(NOBODY);
-        assert_eq!(caller.member_of, Some(Vec::new()));
+        assert_eq!(caller.member_of, Some(Membership::default()));
         assert!(!caller.is_owner && !caller.is_local_administrator);
     }
 
@@ -187,7 +239,7 @@ mod tests {
         let caller = accounts(Settings::default()).look_up(3_999_999_999);
         assert_eq!(
             (caller.principal.as_str(), &caller.member_of),
-            ("uid 3999999999", &Some(Vec::new()))
+            ("uid 3999999999", &Some(Membership::default()))
         );
     }
 
@@ -210,18 +262,37 @@ mod tests {
         };
         let accounts = accounts(settings);
         let caller = accounts.look_up(0);
-        let groups = caller.member_of.clone().unwrap();
-        assert!(
-            groups.contains(&"RTCUniversalReadOnlyAdmins".to_owned()),
-            "{groups:?}"
-        );
-        assert!(groups.contains(&"CsHelpDesk".to_owned()), "{groups:?}");
-        assert_eq!(accounts.member_of(&root.name).unwrap().unwrap(), groups);
-        let ken = accounts.member_of("KenMyer").unwrap().unwrap();
-        assert_eq!(ken, ["CsVoiceAdministrator"]);
-        assert_eq!(accounts.member_of("0").unwrap(), None);
-        assert_eq!(accounts.member_of("ken myer").unwrap(), None);
         assert!(Arc::ptr_eq(&caller, &accounts.remembered(0).unwrap()));
+        let groups = caller.member_of.clone().unwrap();
+        assert!(groups.has("RTCUniversalReadOnlyAdmins"), "{groups:?}");
+        assert!(groups.has("CsHelpDesk"), "{groups:?}");
+        let sid = format!("S-1-22-2-{}", root.gid);
+        let has_sid = |group: &Group| group.sid.as_deref() == Some(sid.as_str());
+        assert!(groups.groups().iter().any(has_sid), "{groups:?}");
+        let group = accounts.group("rtcuniversalreadonlyadmins").unwrap();
+        assert_eq!(
+            group,
+            Some(GroupInfo {
+                name: "RTCUniversalReadOnlyAdmins".to_owned(),
+                sid: Some(sid.clone())
+            })
+        );
+        let given = accounts.group("cshelpdesk").unwrap();
+        assert_eq!(
+            given,
+            Some(GroupInfo {
+                name: "CsHelpDesk".to_owned(),
+                sid: None
+            })
+        );
+        assert_eq!(accounts.group("no such group").unwrap(), None);
+        let named = Directory::caller(&accounts, &root.name).unwrap().unwrap();
+        assert_eq!(named.member_of, Some(groups));
+        let ken = Directory::caller(&accounts, "KenMyer").unwrap().unwrap();
+        assert!(ken.member_of.unwrap().has("CsVoiceAdministrator"));
+        assert_eq!(ken.principal, "kenmyer");
+        assert_eq!(Directory::caller(&accounts, "0").unwrap(), None);
+        assert_eq!(Directory::caller(&accounts, "ken myer").unwrap(), None);
         assert!(accounts.remembered(1).is_none());
     }
 }

@@ -114,7 +114,10 @@ impl Manifests {
                         fault(format!("{} is no instance of {of}", parameter.name));
                     }
                     None if instance => {
-                        fault(format!("{} does not say what it is an instance of", parameter.name));
+                        fault(format!(
+                            "{} does not say what it is an instance of",
+                            parameter.name
+                        ));
                     }
                     _ => {}
                 }

@@ -5,9 +5,15 @@ const CMDLETS: &[&str] = &[
     include_str!("../../../../manifests/cmdlets/Get-CsAdminRoleAssignment.json"),
     include_str!("../../../../manifests/cmdlets/Get-CsTopology.json"),
     include_str!("../../../../manifests/cmdlets/Import-CsConfiguration.json"),
+    include_str!("../../../../manifests/cmdlets/New-CsAdminRole.json"),
     include_str!("../../../../manifests/cmdlets/Publish-CsTopology.json"),
+    include_str!("../../../../manifests/cmdlets/Remove-CsAdminRole.json"),
+    include_str!("../../../../manifests/cmdlets/Set-CsAdminRole.json"),
+    include_str!("../../../../manifests/cmdlets/Test-CsAdminAccess.json"),
+    include_str!("../../../../manifests/cmdlets/Update-CsAdminRole.json"),
 ];
 const TYPES: &[&str] = &[
+    include_str!("../../../../manifests/types/AdminAccess.json"),
     include_str!("../../../../manifests/types/Cluster.json"),
     include_str!("../../../../manifests/types/CmdletType.json"),
     include_str!("../../../../manifests/types/ConfigScope.json"),

@@ -8,18 +8,14 @@ use serde_json::value::RawValue;
 
 use crate::engine::{Handler, Running};
 use crate::fault::{Fault, from_stopped};
-use crate::roles::ROLE_TYPE;
 use crate::roles::input::{no_such_identity, no_such_sid};
+use crate::roles::{ROLE_TYPE, is_visible};
 use crate::wildcard::Wildcard;
 
 /// Bytes of objects in one record.
 const BATCH: usize = 256 * 1024;
 
-pub const HANDLER: Handler = Handler {
-    inline: true,
-    whole_deployment: false,
-    run,
-};
+pub const HANDLER: Handler = Handler { inline: true, run };
 
 fn run(call: &mut Running<'_>) -> Result<InvokeResult, Fault> {
     let set = call.engine.roles(call.kind)?;
@@ -31,12 +27,15 @@ fn run(call: &mut Running<'_>) -> Result<InvokeResult, Fault> {
         })
     });
     let pattern = pattern.transpose()?;
+    let policy = &set.policy;
+    let visible = |role: &Role| is_visible(&call.grant, policy, role);
     let wanted = |role: &Role| {
         identity.is_none_or(|name| role.identity.as_str().eq_ignore_ascii_case(name))
             && sid.is_none_or(|sid| role.sid.eq_ignore_ascii_case(sid))
             && pattern
                 .as_ref()
                 .is_none_or(|pattern| pattern.matches(role.identity.as_str()))
+            && visible(role)
     };
     let mut batch: Vec<Arc<RawValue>> = Vec::new();
     let mut length = 0;
@@ -57,7 +56,15 @@ fn run(call: &mut Running<'_>) -> Result<InvokeResult, Fault> {
     }
     // A pattern that fits nothing is an empty answer; a name that is not there is an error.
     let miss = match (identity, sid) {
-        (Some(name), _) if !found => Some(no_such_identity(name, set.policy.roles())),
+        (Some(name), _) if !found => {
+            let roles: Vec<Role> = policy
+                .roles()
+                .iter()
+                .filter(|role| visible(role))
+                .cloned()
+                .collect();
+            Some(no_such_identity(name, &roles))
+        }
         (_, Some(sid)) if !found => Some(no_such_sid(sid)),
         _ => None,
     };

@@ -7,10 +7,11 @@ use serde_json::Value;
 
 use crate::engine::{Handler, Running};
 use crate::fault::{Fault, from_stopped, unreadable_accounts};
+use crate::roles::is_visible;
 
 pub const HANDLER: Handler = Handler {
-    inline: true,
-    whole_deployment: false,
+    // The system may take its time to tell an account's groups.
+    inline: false,
     run,
 };
 
@@ -24,7 +25,7 @@ fn run(call: &mut Running<'_>) -> Result<InvokeResult, Fault> {
         .policy
         .roles()
         .iter()
-        .filter(|role| member_of.is_in(role))
+        .filter(|role| member_of.is_in(role) && is_visible(&call.grant, &roles.policy, role))
         .map(|role| Value::from(role.identity.as_str()))
         .collect();
     if !held.is_empty() {

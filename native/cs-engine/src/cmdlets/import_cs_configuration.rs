@@ -18,11 +18,7 @@ use crate::roles::document::NO_DOMAIN;
 use crate::roles::{ROLES_BYTES, parse_roles, predefined, roles_document};
 use crate::{CallIo, Directory, Stopped};
 
-pub const HANDLER: Handler = Handler {
-    inline: false,
-    whole_deployment: true,
-    run,
-};
+pub const HANDLER: Handler = Handler { inline: false, run };
 
 fn run(call: &mut Running<'_>) -> Result<InvokeResult, Fault> {
     if let Some(result) = remembered(call)? {

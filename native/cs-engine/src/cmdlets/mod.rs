@@ -6,12 +6,12 @@ mod get_cs_admin_role;
 mod get_cs_admin_role_assignment;
 mod get_cs_topology;
 mod import_cs_configuration;
+mod new_cs_admin_role;
 mod publish_cs_topology;
-mod test_cs_admin_access;
-mod update_cs_admin_role;
 mod remove_cs_admin_role;
 mod set_cs_admin_role;
-mod new_cs_admin_role;
+mod test_cs_admin_access;
+mod update_cs_admin_role;
 
 use crate::engine::Handler;
 
@@ -37,9 +37,9 @@ const HANDLERS: &[(&str, &Handler)] = &[
     ("Get-CsTopology", &get_cs_topology::HANDLER),
     ("Import-CsConfiguration", &import_cs_configuration::HANDLER),
     ("New-CsAdminRole", &new_cs_admin_role::HANDLER),
-    ("Set-CsAdminRole", &set_cs_admin_role::HANDLER),
-    ("Remove-CsAdminRole", &remove_cs_admin_role::HANDLER),
-    ("Update-CsAdminRole", &update_cs_admin_role::HANDLER),
-    ("Test-CsAdminAccess", &test_cs_admin_access::HANDLER),
     ("Publish-CsTopology", &publish_cs_topology::HANDLER),
+    ("Remove-CsAdminRole", &remove_cs_admin_role::HANDLER),
+    ("Set-CsAdminRole", &set_cs_admin_role::HANDLER),
+    ("Test-CsAdminAccess", &test_cs_admin_access::HANDLER),
+    ("Update-CsAdminRole", &update_cs_admin_role::HANDLER),
 ];

@@ -12,11 +12,7 @@ use crate::roles::group::tie;
 use crate::roles::input::{Reading, edit_lists, find, new_name};
 use crate::roles::{ROLE_TYPE, object};
 
-pub const HANDLER: Handler = Handler {
-    inline: false,
-    whole_deployment: false,
-    run,
-};
+pub const HANDLER: Handler = Handler { inline: false, run };
 
 fn run(call: &mut Running<'_>) -> Result<InvokeResult, Fault> {
     if let Some(result) = remembered(call)? {

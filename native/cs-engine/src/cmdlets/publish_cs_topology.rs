@@ -15,11 +15,7 @@ use crate::retry::remembered;
 use crate::topology::{self, stored};
 use crate::xml;
 
-pub const HANDLER: Handler = Handler {
-    inline: false,
-    whole_deployment: true,
-    run,
-};
+pub const HANDLER: Handler = Handler { inline: false, run };
 
 /// The longest topology document, in bytes.
 const DOCUMENT_BYTES: u64 = 64 * 1024 * 1024;

@@ -11,11 +11,7 @@ use crate::roles::diff::RoleEdit;
 use crate::roles::input::{find, no_such_sid};
 use crate::wildcard::Wildcard;
 
-pub const HANDLER: Handler = Handler {
-    inline: false,
-    whole_deployment: false,
-    run,
-};
+pub const HANDLER: Handler = Handler { inline: false, run };
 
 fn run(call: &mut Running<'_>) -> Result<InvokeResult, Fault> {
     if let Some(result) = remembered(call)? {
@@ -46,7 +42,10 @@ fn make(call: &Running<'_>, current: &Current<'_>) -> Result<Wanted, Fault> {
             None => find(roles, call.parameters.text("Identity").unwrap_or_default())?,
         };
         if role.is_standard {
-            let text = format!("{} is a predefined role and cannot be removed.", role.identity);
+            let text = format!(
+                "{} is a predefined role and cannot be removed.",
+                role.identity
+            );
             return Err(ErrorReport::new(ErrorId::StandardRoleReadOnly, text)
                 .on("Role", role.identity.as_str())
                 .hint("Take people out of the group of its name instead; nothing was changed."));

@@ -13,11 +13,7 @@ use crate::roles::diff::RoleEdit;
 use crate::roles::group::tie;
 use crate::roles::input::{LISTS, Reading, edit_lists, find, new_name, set_lists};
 
-pub const HANDLER: Handler = Handler {
-    inline: false,
-    whole_deployment: false,
-    run,
-};
+pub const HANDLER: Handler = Handler { inline: false, run };
 
 fn run(call: &mut Running<'_>) -> Result<InvokeResult, Fault> {
     if let Some(result) = remembered(call)? {
@@ -35,7 +31,9 @@ fn make(call: &Running<'_>, current: &Current<'_>) -> Result<Wanted, Fault> {
         None => call.parameters.text("Identity").unwrap_or_default(),
     };
     let mut reading = Reading::new(current.policy, call.parameters.switch("Force"));
-    let edits_lists = LISTS.iter().any(|list| call.parameters.list(list).is_some());
+    let edits_lists = LISTS
+        .iter()
+        .any(|list| call.parameters.list(list).is_some());
     let before = match (find(roles, name), instance) {
         (Ok(before), _) => before,
         // A role that was made in memory.
@@ -92,7 +90,10 @@ fn kept(
 }
 
 fn text_of<'a>(instance: &'a Map<String, Value>, name: &str) -> &'a str {
-    instance.get(name).and_then(Value::as_str).unwrap_or_default()
+    instance
+        .get(name)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
 }
 
 /// The lists of an object, each in the place of the role's own.

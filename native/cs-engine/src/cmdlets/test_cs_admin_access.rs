@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use cs_contract::{ErrorId, ErrorReport, InvokeResult, Record, Values};
+use cs_contract::{ErrorId, ErrorReport, InvokeResult, Reach, Record, Values};
 use cs_model::{CmdletName, ConfigScope, DistinguishedName, StoreKind, UserScope};
 use cs_rbac::{Door, Grant, Object, Question, Rights, decide};
 use serde_json::json;
@@ -13,8 +13,8 @@ use crate::fault::{Fault, from_stopped, sentence};
 use crate::roles::input::{Reading, known_cmdlet, unknown_cmdlet};
 
 pub const HANDLER: Handler = Handler {
-    inline: true,
-    whole_deployment: false,
+    // The system may take its time to tell an account's groups.
+    inline: false,
     run,
 };
 
@@ -38,7 +38,7 @@ fn run(call: &mut Running<'_>) -> Result<InvokeResult, Fault> {
         .filter(|entry| entry.name == name.as_str())
         .map(|entry| entry.groups.as_slice())
         .next();
-    let whole = super::handler(name.as_str()).is_some_and(|handler| handler.whole_deployment);
+    let whole = own.is_some_and(|manifest| manifest.access.reach == Reach::Deployment);
     let scope = scope(call, &roles.policy)?;
     let object = match &scope {
         // An import or export of everything is not made smaller by a question about one site.
@@ -63,7 +63,12 @@ fn run(call: &mut Running<'_>) -> Result<InvokeResult, Fault> {
     let answer = decide(&roles.policy, caller, &question);
     let (door, through, scopes, reason) = match &answer {
         Ok(grant) => allowed(grant),
-        Err(denial) => ("", Vec::new(), Vec::new(), about(&denial.message, other.is_some())),
+        Err(denial) => (
+            "",
+            Vec::new(),
+            Vec::new(),
+            about(&denial.message, other.is_some()),
+        ),
     };
     let values = json!({
         "Cmdlet": name.as_str(),
@@ -112,7 +117,10 @@ fn allowed(grant: &Grant) -> (&'static str, Vec<String>, Vec<String>, String) {
     let config = grant.scopes().iter().map(ToString::to_string);
     let users = grant.user_scopes().iter().map(ToString::to_string);
     let mut seen = HashSet::new();
-    let scopes: Vec<String> = config.chain(users).filter(|scope| seen.insert(scope.clone())).collect();
+    let scopes: Vec<String> = config
+        .chain(users)
+        .filter(|scope| seen.insert(scope.clone()))
+        .collect();
     let reason = format!("allowed as {}, for {}", grant.reason(), scopes.join(", "));
     (door, through, scopes, reason)
 }

@@ -11,11 +11,7 @@ use crate::roles::diff::RoleEdit;
 use crate::roles::group::{domain_of, tie_if_there};
 use crate::roles::predefined;
 
-pub const HANDLER: Handler = Handler {
-    inline: false,
-    whole_deployment: true,
-    run,
-};
+pub const HANDLER: Handler = Handler { inline: false, run };
 
 fn run(call: &mut Running<'_>) -> Result<InvokeResult, Fault> {
     if let Some(result) = remembered(call)? {
@@ -42,7 +38,8 @@ fn make(call: &Running<'_>, current: &Current<'_>) -> Result<Wanted, Fault> {
         };
         tie_if_there(call, &mut after)?;
         match before {
-            Some(before) if *before == after && before.identity.as_str() == after.identity.as_str() => {}
+            Some(before)
+                if *before == after && before.identity.as_str() == after.identity.as_str() => {}
             Some(before) => edits.push(RoleEdit::Change {
                 before: before.clone(),
                 after,

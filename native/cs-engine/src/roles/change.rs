@@ -45,7 +45,11 @@ pub enum Extent {
 impl Extent {
     /// As the user wants it: -WhatIf is a plan.
     pub fn of(call: &Running<'_>) -> Self {
-        if call.what_if { Self::Plan } else { Self::Commit }
+        if call.what_if {
+            Self::Plan
+        } else {
+            Self::Commit
+        }
     }
 }
 
@@ -72,7 +76,10 @@ fn attempt(
     extent: Extent,
     make: &mut dyn FnMut(&Running<'_>, &Current<'_>) -> Result<Wanted, Fault>,
 ) -> Result<InvokeResult, Fault> {
-    let snapshot = call.store().snapshot(&call.grant).map_err(|error| from_store(&error))?;
+    let snapshot = call
+        .store()
+        .snapshot(&call.grant)
+        .map_err(|error| from_store(&error))?;
     let stored = Stored::read(snapshot.as_ref())?;
     let policy = Policy::new(stored.roles.clone(), sites_for(snapshot.as_ref())?);
     let base = snapshot.version();
@@ -81,11 +88,15 @@ fn attempt(
     let wanted = make(call, &Current { policy: &policy })?;
     check(call, &policy, &wanted.edits)?;
     for text in wanted.warnings {
-        call.io.record(Record::Warning { text }).map_err(from_stopped)?;
+        call.io
+            .record(Record::Warning { text })
+            .map_err(from_stopped)?;
     }
     if wanted.edits.is_empty() {
         let text = "The roles are as asked for already; nothing was changed.".to_owned();
-        call.io.record(Record::Verbose { text }).map_err(from_stopped)?;
+        call.io
+            .record(Record::Verbose { text })
+            .map_err(from_stopped)?;
         return Ok(InvokeResult::default());
     }
     match extent {
@@ -102,7 +113,9 @@ fn attempt(
     let content = stored.edited(&wanted.edits, signature)?;
     if content.len() as u64 > ROLES_BYTES {
         let text = format!("The roles would be longer than {ROLES_BYTES} bytes.");
-        return Err(ErrorReport::new(ErrorId::LimitExceeded, text).on("Document", roles_document().text()));
+        return Err(
+            ErrorReport::new(ErrorId::LimitExceeded, text).on("Document", roles_document().text())
+        );
     }
     let told = told(&wanted.edits);
     call.intend(&told)?;
@@ -141,6 +154,14 @@ fn attempt(
         other => refused.take().unwrap_or_else(|| from_store(&other)),
     })?;
     call.note(told);
+    let text = format!(
+        "The {} is at version {}.",
+        call.kind.display_name(),
+        outcome.version
+    );
+    call.io
+        .record(Record::Verbose { text })
+        .map_err(from_stopped)?;
     Ok(InvokeResult {
         version: outcome.changed.then_some(outcome.version.0),
         ..InvokeResult::default()
@@ -160,7 +181,10 @@ fn check(call: &Running<'_>, policy: &Policy, edits: &[RoleEdit]) -> Result<(), 
     for edit in edits {
         // A role belongs to where it reaches: who may write roles for one site may not touch one that reaches further.
         for role in edit.before().into_iter().chain(edit.after()) {
-            let reach = role.config_scopes.iter().map(|scope| policy.site_by_id(scope));
+            let reach = role
+                .config_scopes
+                .iter()
+                .map(|scope| policy.site_by_id(scope));
             let users = &role.user_scopes;
             let beyond = reach
                 .filter(|scope| !call.grant.covers(scope))
@@ -178,7 +202,8 @@ fn check(call: &Running<'_>, policy: &Policy, edits: &[RoleEdit]) -> Result<(), 
                     role.identity,
                     call.grant.cmdlet()
                 );
-                return Err(ErrorReport::new(ErrorId::GrantExceeded, text).on("Role", role.identity.as_str()));
+                return Err(ErrorReport::new(ErrorId::GrantExceeded, text)
+                    .on("Role", role.identity.as_str()));
             }
         }
     }
@@ -192,12 +217,22 @@ pub fn check_result(caller: &Caller, policy: &Policy, edits: &[RoleEdit]) -> Res
         edit.apply(&mut after);
         let Some(role) = edit.after() else { continue };
         if role.cmdlets.len() > CMDLETS {
-            let text = format!("The role {} would hold more than {CMDLETS} cmdlets.", role.identity);
-            return Err(ErrorReport::new(ErrorId::LimitExceeded, text).on("Role", role.identity.as_str()));
+            let text = format!(
+                "The role {} would hold more than {CMDLETS} cmdlets.",
+                role.identity
+            );
+            return Err(
+                ErrorReport::new(ErrorId::LimitExceeded, text).on("Role", role.identity.as_str())
+            );
         }
         if let Some(more) = excess(policy, caller, edit.before(), role) {
-            let text = format!("The role {} would give {more}, which you do not hold.", role.identity);
-            return Err(ErrorReport::new(ErrorId::GrantExceeded, text).on("Role", role.identity.as_str()));
+            let text = format!(
+                "The role {} would give {more}, which you do not hold.",
+                role.identity
+            );
+            return Err(
+                ErrorReport::new(ErrorId::GrantExceeded, text).on("Role", role.identity.as_str())
+            );
         }
     }
     if !edits.is_empty() && !keeps_an_administrator(&after) {
@@ -213,11 +248,18 @@ pub fn check_result(caller: &Caller, policy: &Policy, edits: &[RoleEdit]) -> Res
 /// Roles that come from elsewhere: predefined ones must say so, and no other one may.
 pub fn check_standard(roles: &[Role]) -> Result<(), Fault> {
     for role in roles {
-        let known = predefined_names().any(|name| name.eq_ignore_ascii_case(role.identity.as_str()));
+        let known =
+            predefined_names().any(|name| name.eq_ignore_ascii_case(role.identity.as_str()));
         if role.is_standard != known {
-            let what = if known { "is a predefined role and says that it is none" } else { "says that it is a predefined role and is none" };
+            let what = if known {
+                "is a predefined role and says that it is none"
+            } else {
+                "says that it is a predefined role and is none"
+            };
             let text = format!("The roles document is refused: {} {what}.", role.identity);
-            return Err(ErrorReport::new(ErrorId::PackageRefused, text).on("Role", role.identity.as_str()));
+            return Err(
+                ErrorReport::new(ErrorId::PackageRefused, text).on("Role", role.identity.as_str())
+            );
         }
     }
     Ok(())

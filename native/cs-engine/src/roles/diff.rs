@@ -50,7 +50,9 @@ impl RoleEdit {
     /// The role's name.
     pub fn identity(&self) -> &RoleName {
         match self {
-            Self::Add(role) | Self::Remove(role) | Self::Change { after: role, .. } => &role.identity,
+            Self::Add(role) | Self::Remove(role) | Self::Change { after: role, .. } => {
+                &role.identity
+            }
         }
     }
 
@@ -76,7 +78,10 @@ impl RoleEdit {
             Self::Add(role) => roles.push(role.clone()),
             Self::Remove(role) => roles.retain(|other| other.identity != role.identity),
             Self::Change { after, .. } => {
-                for role in roles.iter_mut().filter(|role| role.identity == after.identity) {
+                for role in roles
+                    .iter_mut()
+                    .filter(|role| role.identity == after.identity)
+                {
                     *role = after.clone();
                 }
             }
@@ -115,14 +120,32 @@ impl RoleEdit {
             }
             Self::Change { before, after } => {
                 edited(&mut parts, "Cmdlets", &before.cmdlets, &after.cmdlets);
-                edited(&mut parts, "ScriptModules", &before.script_modules, &after.script_modules);
-                replaced(&mut parts, "ConfigScopes", &before.config_scopes, &after.config_scopes);
-                replaced(&mut parts, "UserScopes", &before.user_scopes, &after.user_scopes);
+                edited(
+                    &mut parts,
+                    "ScriptModules",
+                    &before.script_modules,
+                    &after.script_modules,
+                );
+                replaced(
+                    &mut parts,
+                    "ConfigScopes",
+                    &before.config_scopes,
+                    &after.config_scopes,
+                );
+                replaced(
+                    &mut parts,
+                    "UserScopes",
+                    &before.user_scopes,
+                    &after.user_scopes,
+                );
                 if (&before.sid, before.bound) != (&after.sid, after.bound) {
                     parts.push(format!("the group {} -> {}", before.sid, after.sid));
                 }
                 if before.is_standard != after.is_standard {
-                    parts.push(format!("IsStandardRole {} -> {}", before.is_standard, after.is_standard));
+                    parts.push(format!(
+                        "IsStandardRole {} -> {}",
+                        before.is_standard, after.is_standard
+                    ));
                 }
                 if before.template != after.template {
                     parts.push("another template".to_owned());
@@ -171,7 +194,12 @@ fn shown<T: ToString>(list: &[T]) -> String {
 }
 
 /// What came to a list and what went.
-fn edited<T: Clone + PartialEq + ToString>(parts: &mut Vec<String>, name: &str, old: &[T], new: &[T]) {
+fn edited<T: Clone + PartialEq + ToString>(
+    parts: &mut Vec<String>,
+    name: &str,
+    old: &[T],
+    new: &[T],
+) {
     let missing = |from: &[T], other: &[T]| -> Vec<T> {
         let mut rest = other.to_vec();
         from.iter()

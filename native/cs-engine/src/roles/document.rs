@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use cs_contract::{ErrorId, ErrorReport};
 use cs_model::{
-    CmdletName, ConfigScope, DocumentId, DocumentKey, ItemKey, Role, RoleName, ScopeClass, UserScope,
-    Uuid,
+    CmdletName, ConfigScope, DocumentId, DocumentKey, ItemKey, Role, RoleName, ScopeClass,
+    UserScope, Uuid,
 };
 use cs_store::{Snapshot, StoreError};
 
@@ -353,12 +353,7 @@ fn lists(role: &Role) -> [List; 4] {
             "Name",
             role.script_modules.clone(),
         ),
-        list(
-            "ConfigScopes",
-            "ConfigScope",
-            "Value",
-            config.collect(),
-        ),
+        list("ConfigScopes", "ConfigScope", "Value", config.collect()),
         list("UserScopes", "UserScope", "Value", users.collect()),
     ]
 }

@@ -61,13 +61,20 @@ pub fn domain_of(roles: &[Role]) -> String {
         .iter()
         .filter(|role| !role.bound)
         .find_map(|role| role.sid.rsplit_once('-'))
-        .map_or_else(|| "S-1-5-21-0-0-0".to_owned(), |(domain, _)| domain.to_owned())
+        .map_or_else(
+            || "S-1-5-21-0-0-0".to_owned(),
+            |(domain, _)| domain.to_owned(),
+        )
 }
 
 /// A SID of the store's own domain that no role has.
 fn free_sid(roles: &[Role]) -> String {
     let domain = domain_of(roles);
-    let taken = |rid: u32| roles.iter().any(|role| role.sid == format!("{domain}-{rid}"));
+    let taken = |rid: u32| {
+        roles
+            .iter()
+            .any(|role| role.sid == format!("{domain}-{rid}"))
+    };
     let rid = (FIRST_RID..).find(|&rid| !taken(rid)).unwrap_or(FIRST_RID);
     format!("{domain}-{rid}")
 }

@@ -39,29 +39,39 @@ impl<'a> Reading<'a> {
             return Ok(known);
         }
         if self.force {
-            self.warnings
-                .push(format!("There is no cmdlet '{name}'; it is in the role all the same."));
+            self.warnings.push(format!(
+                "There is no cmdlet '{name}'; it is in the role all the same."
+            ));
             return Ok(name);
         }
         let unknown = unknown_cmdlet(name.as_str());
-        let hint = format!("{} Use -Force to take the name as it is; nothing was changed.", unknown.recommended_action);
+        let hint = format!(
+            "{} Use -Force to take the name as it is; nothing was changed.",
+            unknown.recommended_action
+        );
         Err(unknown.hint(hint))
     }
 
     /// A scope of the configuration.
     pub fn config_scope(&mut self, text: &str) -> Result<ConfigScope, Fault> {
         let scope = ConfigScope::parse(text).ok_or_else(|| {
-            scope_fault(text, format!("'{}' is no scope of the configuration.", text.escape_debug()))
-                .hint("Use global, or site:<SiteId>, for example site:1; nothing was changed.")
+            scope_fault(
+                text,
+                format!(
+                    "'{}' is no scope of the configuration.",
+                    text.escape_debug()
+                ),
+            )
+            .hint("Use global, or site:<SiteId>, for example site:1; nothing was changed.")
         })?;
         let ConfigScope::Site(site) = &scope else {
             return Ok(scope);
         };
         let sites = self.policy.sites();
         let known = |text: &str| {
-            sites
-                .iter()
-                .any(|site| site.id.eq_ignore_ascii_case(text) || site.name.eq_ignore_ascii_case(text))
+            sites.iter().any(|site| {
+                site.id.eq_ignore_ascii_case(text) || site.name.eq_ignore_ascii_case(text)
+            })
         };
         if known(site) {
             return Ok(scope);
@@ -99,7 +109,9 @@ impl<'a> Reading<'a> {
         };
         let letter = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | ' ');
         let stem = file.get(..file.len().saturating_sub(4)).unwrap_or_default();
-        let is_script = file.get(stem.len()..).is_some_and(|end| end.eq_ignore_ascii_case(".ps1"));
+        let is_script = file
+            .get(stem.len()..)
+            .is_some_and(|end| end.eq_ignore_ascii_case(".ps1"));
         let good = text.len() <= SCRIPT_BYTES
             && is_script
             && !stem.is_empty()
@@ -107,7 +119,10 @@ impl<'a> Reading<'a> {
             && !stem.contains("..")
             && file.chars().all(letter)
             && function.is_none_or(|name| {
-                !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
+                !name.is_empty()
+                    && name
+                        .chars()
+                        .all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
             });
         if good {
             return Ok(text.to_owned());
@@ -146,18 +161,25 @@ pub fn known_cmdlet(name: &CmdletName) -> Option<CmdletName> {
 }
 
 fn known_names() -> impl Iterator<Item = &'static str> {
-    let catalog = cs_contract::catalog().iter().map(|entry| entry.name.as_str());
+    let catalog = cs_contract::catalog()
+        .iter()
+        .map(|entry| entry.name.as_str());
     catalog.chain(crate::cmdlets::names())
 }
 
 /// The error of a cmdlet that neither the original nor this release has.
 pub fn unknown_cmdlet(text: &str) -> Fault {
     let shown: String = text.escape_debug().take(CmdletName::MAX_LENGTH).collect();
-    let error = ErrorReport::new(ErrorId::CmdletUnknown, format!("There is no cmdlet '{shown}'."))
-        .on("Cmdlet", shown);
+    let error = ErrorReport::new(
+        ErrorId::CmdletUnknown,
+        format!("There is no cmdlet '{shown}'."),
+    )
+    .on("Cmdlet", shown);
     match nearest(text, known_names()) {
         Some(near) => error.hint(format!("Did you mean {near}?")),
-        None => error.hint("Look for its name with Get-CsAdminRole | Select-Object -ExpandProperty Cmdlets."),
+        None => error.hint(
+            "Look for its name with Get-CsAdminRole | Select-Object -ExpandProperty Cmdlets.",
+        ),
     }
 }
 
@@ -189,7 +211,8 @@ pub fn set_lists(
                 role.cmdlets = edit.apply(&role.cmdlets, |text| reading.cmdlet(text))?;
             }
             "ScriptModules" => {
-                role.script_modules = edit.apply(&role.script_modules, |text| reading.script(text))?;
+                role.script_modules =
+                    edit.apply(&role.script_modules, |text| reading.script(text))?;
             }
             "ConfigScopes" => {
                 let scopes = edit.apply(&role.config_scopes, |text| reading.config_scope(text))?;
@@ -261,20 +284,42 @@ mod tests {
         };
         let policy = Policy::new(Vec::new(), vec![site]);
         let mut reading = Reading::new(&policy, false);
-        assert_eq!(reading.cmdlet("export-csconfiguration").unwrap().as_str(), "Export-CsConfiguration");
+        assert_eq!(
+            reading.cmdlet("export-csconfiguration").unwrap().as_str(),
+            "Export-CsConfiguration"
+        );
         let fault = reading.cmdlet("Export-CsConfigurations").unwrap_err();
-        assert!(fault.recommended_action.contains("Did you mean Export-CsConfiguration?"), "{fault:?}");
-        assert_eq!(reading.cmdlet("Get-Cs*").unwrap_err().id, ErrorId::ParameterInvalid);
+        assert!(
+            fault
+                .recommended_action
+                .contains("Did you mean Export-CsConfiguration?"),
+            "{fault:?}"
+        );
+        assert_eq!(
+            reading.cmdlet("Get-Cs*").unwrap_err().id,
+            ErrorId::ParameterInvalid
+        );
         for good in ["global", "site:1", "SITE:redmond"] {
             reading.config_scope(good).unwrap();
         }
         let fault = reading.config_scope("site:Nowhere").unwrap_err();
-        assert!(fault.recommended_action.contains("site:1 (Redmond)"), "{fault:?}");
+        assert!(
+            fault.recommended_action.contains("site:1 (Redmond)"),
+            "{fault:?}"
+        );
         for bad in ["", "sites:1", "site:", "OU:ou=a", "1"] {
-            assert_eq!(reading.config_scope(bad).unwrap_err().id, ErrorId::ScopeInvalid, "{bad}");
+            assert_eq!(
+                reading.config_scope(bad).unwrap_err().id,
+                ErrorId::ScopeInvalid,
+                "{bad}"
+            );
         }
         for bad in ["", "OU:", "OU:Redmond", "site:1", "ou=Redmond"] {
-            assert_eq!(reading.user_scope(bad).unwrap_err().id, ErrorId::ScopeInvalid, "{bad}");
+            assert_eq!(
+                reading.user_scope(bad).unwrap_err().id,
+                ErrorId::ScopeInvalid,
+                "{bad}"
+            );
         }
         assert!(reading.warnings.is_empty());
         let mut forced = Reading::new(&policy, true);
@@ -287,12 +332,29 @@ mod tests {
     fn scripts_are_file_names_and_nothing_else() {
         let policy = Policy::default();
         let mut reading = Reading::new(&policy, true);
-        for good in ["UpdateDatabase.ps1", "UpdateDatabase.ps1:Reset", "a b-1.PS1"] {
+        for good in [
+            "UpdateDatabase.ps1",
+            "UpdateDatabase.ps1:Reset",
+            "a b-1.PS1",
+        ] {
             reading.script(good).unwrap();
         }
         for bad in [
-            "", ".ps1", "x", "x.psm1", "../x.ps1", "a..b.ps1", "/x.ps1", "C:\\x.ps1", "\\\\host\\x.ps1", "x.ps1:",
-            "x.ps1:a b", "x.ps1\n", "x.ps1\0", "..\\x.ps1", "x.ps1:a:b",
+            "",
+            ".ps1",
+            "x",
+            "x.psm1",
+            "../x.ps1",
+            "a..b.ps1",
+            "/x.ps1",
+            "C:\\x.ps1",
+            "\\\\host\\x.ps1",
+            "x.ps1:",
+            "x.ps1:a b",
+            "x.ps1\n",
+            "x.ps1\0",
+            "..\\x.ps1",
+            "x.ps1:a:b",
         ] {
             assert!(reading.script(bad).is_err(), "{bad:?}");
         }

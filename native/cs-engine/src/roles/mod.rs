@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 
 use cs_contract::{ErrorId, ErrorReport, Values};
 use cs_model::{CmdletName, ConfigScope, Role, RoleName, StoreKind, UserScope, Version};
-use cs_rbac::{Policy, Site, policy_grant};
+use cs_rbac::{Grant, Policy, Site, policy_grant};
 use cs_store::{Snapshot, Store};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -139,7 +139,27 @@ pub fn object(role: &Role) -> Value {
     })
 }
 
+/// True when a role is of concern to whoever holds a grant: its scopes and theirs overlap. Who administers one site does not see the
+/// roles of another.
+pub fn is_visible(grant: &Grant, policy: &Policy, role: &Role) -> bool {
+    let config = |scope: &ConfigScope| {
+        *scope == ConfigScope::Global
+            || grant.covers(&ConfigScope::Global)
+            || grant.covers(&policy.site_by_id(scope))
+    };
+    let users = |scope: &UserScope| {
+        grant
+            .user_scopes()
+            .iter()
+            .any(|held| held.covers(scope) || scope.covers(held))
+    };
+    role.config_scopes.iter().any(config) && role.user_scopes.iter().any(users)
+}
+
 /// The names of the predefined roles.
 pub fn predefined_names() -> impl Iterator<Item = &'static str> {
-    cs_contract::roles().roles.iter().map(|role| role.identity.as_str())
+    cs_contract::roles()
+        .roles
+        .iter()
+        .map(|role| role.identity.as_str())
 }

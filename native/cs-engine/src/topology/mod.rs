@@ -51,7 +51,11 @@ pub fn parse(text: &str) -> Result<Element, Fault> {
 
 /// The sites of a stored topology; none when it cannot be read.
 pub fn sites(stored: &Stored) -> Vec<Site> {
-    let Some(root) = stored.payload().ok().and_then(|payload| parse(payload).ok()) else {
+    let Some(root) = stored
+        .payload()
+        .ok()
+        .and_then(|payload| parse(payload).ok())
+    else {
         return Vec::new();
     };
     entries(&root, "Sites")

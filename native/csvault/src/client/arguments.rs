@@ -28,8 +28,8 @@ pub struct Arguments {
     pub debug: bool,
     /// -WhatIf
     pub what_if: bool,
-    /// -Confirm
-    pub confirm: bool,
+    /// -Confirm, when it is given.
+    pub confirm: Option<bool>,
 }
 
 /// The manifest of a cmdlet, by its name in any case.
@@ -81,7 +81,7 @@ impl Arguments {
                         "Verbose" => found.verbose = on,
                         "Debug" => found.debug = on,
                         "WhatIf" => found.what_if = on,
-                        _ => found.confirm = on,
+                        _ => found.confirm = Some(on),
                     }
                 }
                 Meaning::Own(parameter) if parameter.r#type == ParameterType::Switch => {
@@ -106,7 +106,7 @@ impl Arguments {
                 }
             }
         }
-        if (found.what_if || found.confirm) && manifest.should_process.is_none() {
+        if (found.what_if || found.confirm.is_some()) && manifest.should_process.is_none() {
             return Err(invalid(
                 manifest,
                 "WhatIf",
@@ -174,7 +174,8 @@ impl Arguments {
     }
 }
 
-const LIST_FORM: &str = "takes values with commas between them, $null, or @{Add=...;Remove=...;Replace=...}";
+const LIST_FORM: &str =
+    "takes values with commas between them, $null, or @{Add=...;Remove=...;Replace=...}";
 
 fn is_list(parameter: &ParameterManifest) -> bool {
     matches!(
@@ -194,7 +195,11 @@ fn list_edit(text: &str) -> Option<Value> {
         return Some(values(text));
     };
     let mut edit = Map::new();
-    for pair in inside.strip_suffix('}')?.split(';').filter(|pair| !pair.trim().is_empty()) {
+    for pair in inside
+        .strip_suffix('}')?
+        .split(';')
+        .filter(|pair| !pair.trim().is_empty())
+    {
         let (key, list) = pair.split_once('=')?;
         edit.insert(key.trim().to_owned(), values(list));
     }
@@ -205,7 +210,11 @@ fn values(text: &str) -> Value {
     let mut values: Vec<String> = Vec::new();
     for piece in text.split(',') {
         let piece = piece.trim().trim_matches(['"', '\'']);
-        let begins = |prefix: &str| piece.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+        let begins = |prefix: &str| {
+            piece
+                .get(..prefix.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+        };
         let part_of_a_name = piece.contains('=') && !begins("OU:");
         match values.last_mut() {
             Some(last) if part_of_a_name => {
@@ -383,11 +392,23 @@ mod tests {
     #[test]
     fn lists_are_written_as_at_a_prompt() {
         for (text, expected) in [
-            ("Get-CsUser, 'Set-CsUser'", serde_json::json!(["Get-CsUser", "Set-CsUser"])),
+            (
+                "Get-CsUser, 'Set-CsUser'",
+                serde_json::json!(["Get-CsUser", "Set-CsUser"]),
+            ),
             ("$null", serde_json::json!([])),
-            ("@{Add=Get-CsUser;remove=A-CsB,C-CsD}", serde_json::json!({"Add": ["Get-CsUser"], "remove": ["A-CsB", "C-CsD"]})),
-            ("OU:ou=a,dc=b,OU:dc=c,global", serde_json::json!(["OU:ou=a,dc=b", "OU:dc=c", "global"])),
-            ("@{Replace=OU:ou=a,dc=b}", serde_json::json!({"Replace": ["OU:ou=a,dc=b"]})),
+            (
+                "@{Add=Get-CsUser;remove=A-CsB,C-CsD}",
+                serde_json::json!({"Add": ["Get-CsUser"], "remove": ["A-CsB", "C-CsD"]}),
+            ),
+            (
+                "OU:ou=a,dc=b,OU:dc=c,global",
+                serde_json::json!(["OU:ou=a,dc=b", "OU:dc=c", "global"]),
+            ),
+            (
+                "@{Replace=OU:ou=a,dc=b}",
+                serde_json::json!({"Replace": ["OU:ou=a,dc=b"]}),
+            ),
         ] {
             assert_eq!(list_edit(text), Some(expected), "{text}");
         }

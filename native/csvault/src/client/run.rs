@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use cs_contract::{
-    CmdletManifest, ErrorId, ErrorReport, InvokeResult, ParameterType, Record, Transfer,
+    CmdletManifest, ErrorId, ErrorReport, InvokeResult, ParameterType, Record, Transfer, WriteRisk,
 };
 
 use super::Target;
@@ -74,7 +74,8 @@ pub fn run(options: &RunOptions) -> Result<Ran, ErrorReport> {
     let force = arguments.switch("Force");
     let mut sink = Sink::open(manifest, &arguments, force)?;
     let target = Target::find(options.home.as_deref())?;
-    if arguments.confirm {
+    let risky = manifest.should_process == Some(WriteRisk::High) && !arguments.what_if;
+    if arguments.confirm.unwrap_or(risky) {
         confirm(manifest)?;
     }
     if manifest.transfer == Some(Transfer::Upload) && !arguments.what_if {
@@ -168,7 +169,11 @@ fn save_topology(target: &Target, path: &Path, force: bool) -> Result<(), ErrorR
 fn confirm(manifest: &CmdletManifest) -> Result<(), ErrorReport> {
     let stopped = |text: &str| Err(ErrorReport::new(ErrorId::CallCancelled, text));
     if !io::stdin().is_terminal() {
-        return stopped("-Confirm needs a terminal to ask at.");
+        return Err(ErrorReport::new(
+            ErrorId::CallCancelled,
+            "The confirmation needs a terminal to ask at.",
+        )
+        .hint("Give -Confirm:$False to run it unasked; nothing was changed."));
     }
     let mut answer = String::new();
     let asked = write!(io::stderr(), "Run {}? [y/N] ", manifest.name());

@@ -239,6 +239,15 @@ impl Service {
         }
     }
 
+    /// The same from a thread that may wait.
+    #[must_use]
+    pub fn caller_now(&self, uid: u32) -> Arc<Caller> {
+        let accounts = &self.parts.accounts;
+        accounts
+            .remembered(uid)
+            .unwrap_or_else(|| accounts.look_up(uid))
+    }
+
     /// The caller with a user id, as it is now or was at most two seconds ago.
     pub async fn caller(self: &Arc<Self>, uid: u32) -> Arc<Caller> {
         if let Some(caller) = self.parts.accounts.remembered(uid) {
@@ -261,11 +270,10 @@ impl Service {
     /// # Errors
     /// `AccessDenied`.
     pub fn manage(&self, uid: u32, caller: &Caller, method: &str) -> Result<(), ErrorReport> {
-        let member = caller.member_of.as_ref().is_some_and(|groups| {
-            groups
-                .iter()
-                .any(|group| group.eq_ignore_ascii_case(MANAGERS))
-        });
+        let member = caller
+            .member_of
+            .as_ref()
+            .is_some_and(|groups| groups.has(MANAGERS));
         let may = caller.is_owner
             || caller.is_local_administrator
             || crate::private::own_uid() == Some(uid)

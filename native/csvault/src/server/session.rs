@@ -270,7 +270,12 @@ impl<'a> Session<'a> {
         let (service, outbox) = (Arc::clone(self.service), Arc::clone(self.outbox));
         let work = tokio::task::spawn_blocking({
             let (outbox, call) = (Arc::clone(&outbox), Arc::clone(&call));
-            move || run_on_thread(&service, &caller, &params, &call, &outbox, calls, slot)
+            let uid = self.uid;
+            move || {
+                let who = || service.caller_now(uid);
+                let io = PipeIo::new(&call, &outbox, &service.input, params.input, &who);
+                run_on_thread(&service, &caller, &params, io, calls, slot)
+            }
         });
         if let Some(deadline) = deadline {
             tokio::spawn(async move {
@@ -472,12 +477,11 @@ fn run_on_thread(
     service: &Service,
     caller: &Caller,
     params: &InvokeParams,
-    call: &CallState,
-    outbox: &Outbox,
+    mut io: PipeIo<'_>,
     calling: Calling,
     slot: CallSlot,
 ) {
-    let mut io = PipeIo::new(call, outbox, &service.input, params.input);
+    let (call, outbox) = io.of();
     let invoked = catch_unwind(AssertUnwindSafe(|| {
         service
             .parts
