@@ -14,9 +14,11 @@
         'Export-CsConfiguration'
         'Get-CsAdminRole'
         'Get-CsAdminRoleAssignment'
+        'Get-CsAuditRecord'
         'Get-CsTopology'
         'Import-CsConfiguration'
         'Publish-CsTopology'
+        'Test-CsAuditLog'
     )
     CmdletsToExport = @()
     VariablesToExport = @()

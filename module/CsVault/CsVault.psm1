@@ -4,7 +4,7 @@
 Set-StrictMode -Version 1.0
 
 $script:CsVaultProtocol = 1
-$script:CsVaultManifests = 'f20142fcaf234985d1c29024f78f3d1dc88c6d92fe99d49f77c3757e9cf60966'
+$script:CsVaultManifests = '2512db2fbf56bea65f14872af8e652c5f1c2a1820f624ccd4563a2a7113cb680'
 $script:CsVaultClient = 'CsVault module 0.1.0'
 $script:CsVaultErrors = @{
     ParameterInvalid = @('InvalidArgument', 'System.ArgumentException', 'Run Get-Help with the cmdlet''s name for its parameters.')
@@ -726,6 +726,42 @@ function Complete-CsVault([string] $Source, [string] $Property, [string] $Word) 
     }
 }
 
+# The cmdlets of this module, to complete their names.
+function Get-CsVaultCommand { $MyInvocation.MyCommand.Module.ExportedFunctions.Values }
+
+function ConvertTo-CsVaultAuditLogState($values) {
+    foreach ($value in $values) {
+        [pscustomobject]@{
+            PSTypeName = 'CsVault.AuditLogState'
+            IsValid = $value.IsValid
+            Records = $(if ($null -ne $value.Records) { [long] $value.Records })
+            FirstRecord = $(if ($null -ne $value.FirstRecord) { [long] $value.FirstRecord })
+            FirstInvalid = $(if ($null -ne $value.FirstInvalid) { [long] $value.FirstInvalid })
+            File = $value.File
+            Line = $(if ($null -ne $value.Line) { [long] $value.Line })
+            Reason = $value.Reason
+            Files = $(if ($null -ne $value.Files) { [int] $value.Files })
+            Repaired = $(if ($null -ne $value.Repaired) { [long] $value.Repaired })
+            LastHash = $value.LastHash
+        }
+    }
+}
+function ConvertTo-CsVaultAuditRecord($values) {
+    foreach ($value in $values) {
+        [pscustomobject]@{
+            PSTypeName = 'CsVault.AuditRecord'
+            Number = $(if ($null -ne $value.Number) { [long] $value.Number })
+            Time = $(if ($null -ne $value.Time) { ([datetime] $value.Time).ToLocalTime() })
+            Principal = $value.Principal
+            Cmdlet = $value.Cmdlet
+            Outcome = $value.Outcome
+            Detail = $value.Detail
+            Store = $value.Store
+            Count = $(if ($null -ne $value.Count) { [long] $value.Count })
+            Hash = $value.Hash
+        }
+    }
+}
 function ConvertTo-CsVaultCluster($values) {
     foreach ($value in $values) {
         [pscustomobject]@{
@@ -913,6 +949,8 @@ function ConvertTo-CsVaultUserScope($values) {
     }
 }
 $script:CsVaultConverters = @{
+    'CsVault.AuditLogState' = ${function:ConvertTo-CsVaultAuditLogState}
+    'CsVault.AuditRecord' = ${function:ConvertTo-CsVaultAuditRecord}
     'Microsoft.Rtc.Management.Deploy.Internal.Cluster' = ${function:ConvertTo-CsVaultCluster}
     'Microsoft.Rtc.Management.Deploy.Internal.InternalDomain' = ${function:ConvertTo-CsVaultInternalDomain}
     'Microsoft.Rtc.Management.Deploy.Internal.Machine' = ${function:ConvertTo-CsVaultMachine}
@@ -1084,6 +1122,85 @@ function Get-CsAdminRoleAssignment {
         [switch] $LocalStore
     )
     process { $null = Invoke-CsVaultCall $PSCmdlet $PSBoundParameters @('Identity', 'Force', 'LocalStore') $false $false $null $null }
+}
+
+function Get-CsAuditRecord {
+    <#
+    .SYNOPSIS
+    Returns the records of the audit log: who ran which cmdlet, whether it was allowed, and what came of it.
+
+    .DESCRIPTION
+    Get-CsAuditRecord returns the records that fit all the parameters given, the newest first, as Get-EventLog and Get-WinEvent do. They come while the log is still being read, so Select-Object -First ends the reading early.
+    
+    A call that changes something or exports leaves two records: Allowed before anything happens, and Done or Failed afterwards. A call that reads leaves Allowed, and Failed when it failed. A call that is not allowed leaves Denied.
+    
+    Calls that are alike and come over and over within a minute leave the first twenty records; the others are counted in one record whose Count is their number and whose Detail says from when to when they came. Changes and exports are never summed up.
+
+    .PARAMETER StartTime
+    Only records of this time and later. A time without a zone is your local time.
+
+    .PARAMETER EndTime
+    Only records of this time and earlier. A time without a zone is your local time.
+
+    .PARAMETER Principal
+    Only records of accounts whose name fits this pattern, as the Principal property shows it, for example "kenmyer*".
+
+    .PARAMETER Cmdlet
+    Only records of cmdlets whose name fits this pattern, for example "Export-*".
+
+    .PARAMETER Outcome
+    Only records with one of these outcomes.
+
+    .PARAMETER Newest
+    At most so many records, the newest that fit. All, when it is not given.
+
+    .EXAMPLE
+    Get-CsAuditRecord -Newest 20
+    
+    Shows what happened last.
+
+    .EXAMPLE
+    Get-CsAuditRecord -Outcome Denied -StartTime (Get-Date).AddDays(-1) | Format-List *
+    
+    Shows everything about the calls that were denied since yesterday; Detail says why.
+
+    .EXAMPLE
+    Get-CsAuditRecord -Cmdlet Import-CsConfiguration -Outcome Done, Failed
+    
+    Shows what came of each import.
+
+    .EXAMPLE
+    Get-CsAuditRecord -Principal "kenmyer*" -StartTime 2026-11-01 | Export-Csv ken.csv
+    
+    Writes what one account did since the first of November into a file.
+
+    .EXAMPLE
+    Get-CsAuditRecord -Outcome Denied | Group-Object Principal | Sort-Object Count -Descending
+    
+    Counts the denied records of each account.
+
+    .OUTPUTS
+    CsVault.AuditRecord
+
+    .NOTES
+    Outcome is Done also for a call that found nothing to change (Detail: nothing to change) and for a plan with -WhatIf (Detail: plan only). What the log says about itself has the Principal csvault: lines that are missing or were cut off by a crash are Failed, old files that were dropped as the settings say are Done.
+    A line of the log that is not as it was written is a record with the Outcome Failed and no Time, Number or Principal; it fits whatever times are asked for, and no -Principal or -Cmdlet. Test-CsAuditLog tells more.
+    Characters that a terminal would act on or not show are written as \uXXXX in all properties.
+    The original has no such cmdlet; the type name is CsVault's own.
+
+    #>
+    [CmdletBinding()]
+    [OutputType('CsVault.AuditRecord')]
+    param(
+        [datetime] $StartTime,
+        [datetime] $EndTime,
+        [string] $Principal,
+        [string] $Cmdlet,
+        [ValidateSet('Allowed', 'Denied', 'Done', 'Failed')]
+        [string[]] $Outcome,
+        [int] $Newest
+    )
+    process { $null = Invoke-CsVaultCall $PSCmdlet $PSBoundParameters @('StartTime', 'EndTime', 'Principal', 'Cmdlet', 'Outcome', 'Newest') $false $false $null $null }
 }
 
 function Get-CsTopology {
@@ -1260,7 +1377,51 @@ function Publish-CsTopology {
     end { Invoke-CsVaultUpload $PSCmdlet $PSBoundParameters @('FinalizeUninstall', 'Force') $null }
 }
 
+function Test-CsAuditLog {
+    <#
+    .SYNOPSIS
+    Checks that the audit log is as it was written, and names the first record that is not.
+
+    .DESCRIPTION
+    Test-CsAuditLog reads the whole log, all its files in order, and checks the chain of hashes that goes from each record to the next. It finds records that were edited, removed, moved or cut off, and files that are gone, swapped or renamed.
+    
+    Keep LastHash somewhere else from time to time: who may write all files of the data folder could write another whole log, and only a hash that was kept elsewhere shows that.
+
+    .EXAMPLE
+    Test-CsAuditLog
+    
+    Shows whether the log is valid, how many records it has, and the hash of the last one.
+
+    .EXAMPLE
+    if (-not (Test-CsAuditLog).IsValid) { Write-Error "The audit log was changed." }
+    
+    Raises an error in a script when the log is not as it was written.
+
+    .EXAMPLE
+    (Test-CsAuditLog).LastHash | Out-File -Append \\archive\audit\hashes.txt
+    
+    Keeps the newest hash where those who may write the log cannot write.
+
+    .OUTPUTS
+    CsVault.AuditLogState
+
+    .NOTES
+    A log with a fault is no error: IsValid is False, FirstInvalid is the number of the first record that cannot be trusted, and Reason says what is wrong. The records before it are as they were written.
+    When old files were dropped because auditKeepFiles says so, the log itself notes it; then it is valid from FirstRecord on.
+    `csvault audit verify` makes the same check without a service.
+    The original has no such cmdlet; the type name is CsVault's own.
+
+    #>
+    [CmdletBinding()]
+    [OutputType('CsVault.AuditLogState')]
+    param(
+
+    )
+    process { $null = Invoke-CsVaultCall $PSCmdlet $PSBoundParameters @() $false $false $null $null }
+}
+
 Register-ArgumentCompleter -CommandName 'Get-CsAdminRole' -ParameterName 'Identity' -ScriptBlock { param($command, $name, $word) Complete-CsVault 'Get-CsAdminRole' 'Identity' $word }
 Register-ArgumentCompleter -CommandName 'Get-CsAdminRole' -ParameterName 'Sid' -ScriptBlock { param($command, $name, $word) Complete-CsVault 'Get-CsAdminRole' 'SID' $word }
+Register-ArgumentCompleter -CommandName 'Get-CsAuditRecord' -ParameterName 'Cmdlet' -ScriptBlock { param($command, $name, $word) Complete-CsVault 'Get-CsVaultCommand' 'Name' $word }
 
-Export-ModuleMember -Function 'Export-CsConfiguration', 'Get-CsAdminRole', 'Get-CsAdminRoleAssignment', 'Get-CsTopology', 'Import-CsConfiguration', 'Publish-CsTopology'
+Export-ModuleMember -Function 'Export-CsConfiguration', 'Get-CsAdminRole', 'Get-CsAdminRoleAssignment', 'Get-CsAuditRecord', 'Get-CsTopology', 'Import-CsConfiguration', 'Publish-CsTopology', 'Test-CsAuditLog'

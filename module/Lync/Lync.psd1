@@ -13,9 +13,11 @@
         'Export-CsConfiguration'
         'Get-CsAdminRole'
         'Get-CsAdminRoleAssignment'
+        'Get-CsAuditRecord'
         'Get-CsTopology'
         'Import-CsConfiguration'
         'Publish-CsTopology'
+        'Test-CsAuditLog'
     )
     CmdletsToExport = @()
     VariablesToExport = @()

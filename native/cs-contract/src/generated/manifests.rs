@@ -3,11 +3,15 @@ const CMDLETS: &[&str] = &[
     include_str!("../../../../manifests/cmdlets/Export-CsConfiguration.json"),
     include_str!("../../../../manifests/cmdlets/Get-CsAdminRole.json"),
     include_str!("../../../../manifests/cmdlets/Get-CsAdminRoleAssignment.json"),
+    include_str!("../../../../manifests/cmdlets/Get-CsAuditRecord.json"),
     include_str!("../../../../manifests/cmdlets/Get-CsTopology.json"),
     include_str!("../../../../manifests/cmdlets/Import-CsConfiguration.json"),
     include_str!("../../../../manifests/cmdlets/Publish-CsTopology.json"),
+    include_str!("../../../../manifests/cmdlets/Test-CsAuditLog.json"),
 ];
 const TYPES: &[&str] = &[
+    include_str!("../../../../manifests/types/AuditLogState.json"),
+    include_str!("../../../../manifests/types/AuditRecord.json"),
     include_str!("../../../../manifests/types/Cluster.json"),
     include_str!("../../../../manifests/types/CmdletType.json"),
     include_str!("../../../../manifests/types/ConfigScope.json"),

@@ -4,9 +4,11 @@
 mod export_cs_configuration;
 mod get_cs_admin_role;
 mod get_cs_admin_role_assignment;
+mod get_cs_audit_record;
 mod get_cs_topology;
 mod import_cs_configuration;
 mod publish_cs_topology;
+mod test_cs_audit_log;
 
 use crate::engine::Handler;
 
@@ -24,7 +26,9 @@ const HANDLERS: &[(&str, &Handler)] = &[
     ("Export-CsConfiguration", &export_cs_configuration::HANDLER),
     ("Get-CsAdminRole", &get_cs_admin_role::HANDLER),
     ("Get-CsAdminRoleAssignment", &get_cs_admin_role_assignment::HANDLER),
+    ("Get-CsAuditRecord", &get_cs_audit_record::HANDLER),
     ("Get-CsTopology", &get_cs_topology::HANDLER),
     ("Import-CsConfiguration", &import_cs_configuration::HANDLER),
     ("Publish-CsTopology", &publish_cs_topology::HANDLER),
+    ("Test-CsAuditLog", &test_cs_audit_log::HANDLER),
 ];
