@@ -154,7 +154,7 @@ impl Wanted {
     }
 
     fn fits(&self, line: &AuditLine) -> bool {
-        let time = || line.time.parse::<Timestamp>().ok();
+        let time = || time_of(line);
         self.has(outcome(line))
             && self
                 .principal
@@ -171,6 +171,13 @@ impl Wanted {
                 .end
                 .is_none_or(|end| time().is_none_or(|time| time <= end))
     }
+}
+
+/// A line's time in whole ticks of .NET (100 ns), so that what a record shows can be asked for again.
+fn time_of(line: &AuditLine) -> Option<Timestamp> {
+    let time: Timestamp = line.time.parse().ok()?;
+    let nanoseconds = time.as_nanosecond();
+    Timestamp::from_nanosecond(nanoseconds - nanoseconds.rem_euclid(100)).ok()
 }
 
 /// One of the four outcomes. What the log says about itself is a success only when it was done on purpose.
@@ -194,7 +201,7 @@ fn value(line: &AuditLine) -> Value {
     };
     json!({
         "Number": line.number,
-        "Time": line.time,
+        "Time": time_of(line).map_or_else(|| visible(&line.time).into_owned(), |time| time.to_string()),
         "Principal": text(&line.principal),
         "Cmdlet": text(&line.cmdlet),
         "Outcome": outcome(line),
@@ -334,6 +341,12 @@ mod tests {
         ));
         assert!(!fits(json!({"StartTime": "2026-11-24T10:00:00.6Z"})));
         assert!(!fits(json!({"EndTime": "2026-11-24T10:00:00.4Z"})));
+        let mut finer = line("decision", "denied");
+        finer.time = "2026-11-24T10:00:00.123456789Z".to_owned();
+        let shown = value(&finer)["Time"].clone();
+        assert_eq!(shown, "2026-11-24T10:00:00.1234567Z");
+        let same = wanted(&json!({"StartTime": shown, "EndTime": shown})).unwrap();
+        assert!(same.fits(&finer));
     }
 
     #[test]

@@ -390,8 +390,14 @@ pub fn told(state: &AuditState) -> String {
         0 => String::new(),
         count => format!(", {count} cut off by a crash and noted"),
     };
+    let counted = |count: u64, what: &str| match count {
+        1 => format!("1 {what}"),
+        count => format!("{count} {what}s"),
+    };
     format!(
-        "{} lines in {} files{dropped}, unbroken{repaired}. The last one's hash: {}",
-        state.records, state.files, state.last_hash
+        "{} in {}{dropped}, unbroken{repaired}. The last one's hash: {}",
+        counted(state.records, "line"),
+        counted(state.files, "file"),
+        state.last_hash
     )
 }
