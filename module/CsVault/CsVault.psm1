@@ -4,7 +4,7 @@
 Set-StrictMode -Version 1.0
 
 $script:CsVaultProtocol = 1
-$script:CsVaultManifests = '2512db2fbf56bea65f14872af8e652c5f1c2a1820f624ccd4563a2a7113cb680'
+$script:CsVaultManifests = '4f32b848483b21bfc4ef5f995594c469d53653806e16c8ac41443cde9095d384'
 $script:CsVaultClient = 'CsVault module 0.1.0'
 $script:CsVaultErrors = @{
     ParameterInvalid = @('InvalidArgument', 'System.ArgumentException', 'Run Get-Help with the cmdlet''s name for its parameters.')

@@ -103,8 +103,8 @@ pub struct AuditEntry {
 /// One line of the audit log as it was written. Its texts are as they came: whoever shows them uses [`crate::visible`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditLine {
-    /// Its number in the chain, from 1.
-    pub number: u64,
+    /// Its number in the chain, from 1; `None` for a count that goes on and was not written yet.
+    pub number: Option<u64>,
     /// UTC, RFC 3339.
     pub time: String,
     /// `decision`, `outcome`, or `note` for what the log says about itself.
@@ -121,7 +121,7 @@ pub struct AuditLine {
     pub detail: String,
     /// Present when the line stands for several calls that were alike.
     pub repeats: Option<AuditRepeats>,
-    /// Its hash, hexadecimal.
+    /// Its hash, hexadecimal; empty when it was not written yet.
     pub hash: String,
 }
 
@@ -186,7 +186,7 @@ pub trait Audit: Send + Sync {
     /// A sentence. The caller refuses a change whose line cannot be written.
     fn append(&self, entry: &AuditEntry) -> Result<(), String>;
 
-    /// Hands out the lines, the newest first, until `take` has enough. Keeps few of them in memory.
+    /// Hands out the lines, the newest first and before them the counts that go on, until `take` has enough. Keeps few of them in memory.
     ///
     /// # Errors
     /// A sentence, when the files cannot be read.

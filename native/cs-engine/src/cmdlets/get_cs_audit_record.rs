@@ -112,11 +112,11 @@ impl Wanted {
                 .ok_or_else(|| invalid("Newest", "Newest must be at least 1.".to_owned()))?,
         };
         let (start, end) = (parameters.time("StartTime"), parameters.time("EndTime"));
-        if let (Some(start), Some(end)) = (start, end) {
-            if start > end {
-                let what = format!("StartTime ({start}) is later than EndTime ({end}).");
-                return Err(invalid("StartTime", what));
-            }
+        if let (Some(start), Some(end)) = (start, end)
+            && start > end
+        {
+            let what = format!("StartTime ({start}) is later than EndTime ({end}).");
+            return Err(invalid("StartTime", what));
         }
         Ok(Self {
             start,
@@ -208,7 +208,7 @@ fn value(line: &AuditLine) -> Value {
         "Detail": visible(&detail(line)),
         "Store": store,
         "Count": line.repeats.as_ref().map_or(1, |repeats| repeats.count),
-        "Hash": line.hash,
+        "Hash": text(&line.hash),
     })
 }
 
@@ -221,8 +221,13 @@ fn detail(line: &AuditLine) -> String {
         } else {
             " of the same"
         };
+        let yet = if line.number.is_some() {
+            ""
+        } else {
+            ", not written yet"
+        };
         parts.push(format!(
-            "and {} more{what} from {from} to {to}",
+            "and {} more{what} from {from} to {to}{yet}",
             grouped(*count)
         ));
     }
@@ -258,7 +263,7 @@ mod tests {
 
     fn line(phase: &str, result: &str) -> AuditLine {
         AuditLine {
-            number: 7,
+            number: Some(7),
             time: "2026-11-24T10:00:00.5Z".to_owned(),
             phase: phase.to_owned(),
             principal: "LITWARE\\ken\u{1b}[2J".to_owned(),
@@ -320,6 +325,19 @@ mod tests {
         assert_eq!(
             shown["Detail"],
             "and 4,312 more of the same from T1 to T2: why\\u202e"
+        );
+        many.number = None;
+        many.hash = String::new();
+        let shown = value(&many);
+        assert_eq!(
+            (&shown["Number"], &shown["Hash"]),
+            (&Value::Null, &Value::Null)
+        );
+        assert!(
+            shown["Detail"]
+                .as_str()
+                .unwrap()
+                .contains(" to T2, not written yet: ")
         );
         assert_eq!(grouped(1_234_567), "1,234,567");
         assert_eq!(grouped(12), "12");

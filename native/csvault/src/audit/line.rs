@@ -88,7 +88,7 @@ impl Line {
     /// The line as the engine sees it.
     pub fn into_record(self) -> AuditLine {
         AuditLine {
-            number: self.n,
+            number: Some(self.n),
             time: self.time,
             phase: self.phase,
             principal: self.principal,

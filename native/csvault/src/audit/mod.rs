@@ -18,7 +18,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use cs_contract::{ErrorId, ErrorReport};
-use cs_engine::{Audit, AuditEntry, AuditPhase, AuditRepeats, AuditState, Clock, TakeLine};
+use cs_engine::{
+    Audit, AuditEntry, AuditLine, AuditPhase, AuditRepeats, AuditState, Clock, TakeLine,
+};
 use cs_model::StoreKind;
 
 pub use files::LOG;
@@ -29,9 +31,6 @@ use crate::private;
 use files::{End, HEAD, Rotation};
 use flood::{Counted, Floods};
 use line::{Head, NO_HASH, seal};
-
-/// How long counts are left alone that somebody who reads the log has just had written.
-const BETWEEN_READS: Duration = Duration::from_secs(10);
 
 /// How often [`AuditLog::settle`] is to be called.
 pub const SETTLE: Duration = Duration::from_secs(10);
@@ -77,8 +76,6 @@ struct State {
     /// The length from which the next file is begun.
     full: u64,
     floods: Floods,
-    /// When the counts were last written for somebody who reads the log.
-    shown: Option<Instant>,
     /// Room for a line, used again and again.
     text: String,
 }
@@ -170,7 +167,6 @@ impl AuditLog {
                 length: end.length,
                 full: rules.file_bytes,
                 floods: Floods::new(rules.floods),
-                shown: None,
                 text: String::new(),
             }),
         };
@@ -285,18 +281,6 @@ impl AuditLog {
         self.write_counted(&mut state, counted, now);
     }
 
-    /// Writes what was counted, so that who reads the log sees it; not for each of many who read at once.
-    fn show_counted(&self) {
-        let now = Instant::now();
-        let mut state = self.state();
-        let just_now = |at: Instant| now.saturating_duration_since(at) < BETWEEN_READS;
-        if !state.shown.is_some_and(just_now) {
-            state.shown = Some(now);
-            let counted = state.floods.so_far();
-            self.write_counted(&mut state, counted, now);
-        }
-    }
-
     fn write_counted(&self, state: &mut State, counted: Vec<Counted>, now: Instant) {
         let time = self.clock.now();
         for counted in counted {
@@ -349,6 +333,23 @@ impl AuditLog {
             self.is_in_place(&written)?;
         }
         Ok(())
+    }
+}
+
+/// A line that will be written when its window is over.
+fn not_written_yet(counted: Counted, time: &str) -> AuditLine {
+    let (phase, store) = words(&counted.entry);
+    AuditLine {
+        number: None,
+        time: time.to_owned(),
+        phase: phase.to_owned(),
+        store: store.to_owned(),
+        principal: counted.entry.principal,
+        cmdlet: counted.entry.cmdlet,
+        result: counted.entry.result.to_owned(),
+        detail: counted.entry.detail,
+        repeats: Some(counted.repeats),
+        hash: String::new(),
     }
 }
 
@@ -423,12 +424,17 @@ impl Audit for AuditLog {
     }
 
     fn read_back(&self, take: &mut TakeLine<'_>) -> Result<(), String> {
-        self.show_counted();
+        let counted = self.state().floods.so_far();
+        let time = self.clock.now();
+        for counted in counted {
+            if take(Ok(not_written_yet(counted, &time))).is_break() {
+                return Ok(());
+            }
+        }
         read::read_back(&self.home, take).map_err(|error| error.to_string())
     }
 
     fn verify(&self, stopped: &dyn Fn() -> bool) -> Result<AuditState, String> {
-        self.show_counted();
         verify(&self.home, stopped).map_err(|error| error.to_string())
     }
 }

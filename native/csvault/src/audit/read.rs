@@ -18,10 +18,10 @@ const TRIES: usize = 10;
 /// Hands out the lines of a home's log, the newest first, until `take` has enough.
 pub fn read_back(home: &Path, take: &mut TakeLine<'_>) -> io::Result<()> {
     let (log, full) = snapshot(home)?;
-    if let Some(log) = log {
-        if !read_file(log, LOG, true, take)? {
-            return Ok(());
-        }
+    if let Some(log) = log
+        && !read_file(log, LOG, true, take)?
+    {
+        return Ok(());
     }
     for path in full.iter().rev() {
         let file = match File::open(path) {

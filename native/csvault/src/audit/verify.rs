@@ -251,12 +251,13 @@ impl Check {
         if line.phase == "note" {
             self.note(&line)?;
         }
-        if let Noted::Line(noted) = &self.noted {
-            if noted.number == line.n && noted.hash != line.hash {
-                self.at_the_end = true;
-                let what = format!("is not the line that {HEAD} names");
-                return Err(self.fault(Some(self.line), what));
-            }
+        if let Noted::Line(noted) = &self.noted
+            && noted.number == line.n
+            && noted.hash != line.hash
+        {
+            self.at_the_end = true;
+            let what = format!("is not the line that {HEAD} names");
+            return Err(self.fault(Some(self.line), what));
         }
         self.before = std::mem::replace(&mut self.head, line.head()).hash;
         self.records += 1;
@@ -321,18 +322,18 @@ impl Check {
                 what,
             });
         }
-        if let Noted::Line(noted) = &self.noted {
-            if noted.number > last {
-                if self.file != LOG {
-                    LOG.clone_into(&mut self.file);
-                    self.line = 0;
-                }
-                let what = format!(
-                    "is missing: {HEAD} names number {} as the last one",
-                    noted.number
-                );
-                return Err(self.fault(Some(self.line + 1), what));
+        if let Noted::Line(noted) = &self.noted
+            && noted.number > last
+        {
+            if self.file != LOG {
+                LOG.clone_into(&mut self.file);
+                self.line = 0;
             }
+            let what = format!(
+                "is missing: {HEAD} names number {} as the last one",
+                noted.number
+            );
+            return Err(self.fault(Some(self.line + 1), what));
         }
         let what = match now {
             _ if last == 0 => return Ok(()),

@@ -296,7 +296,7 @@ fn a_clock_that_goes_back_is_harmless() {
     assert_eq!(good(home.path()).records, 40);
     let mut numbers = Vec::new();
     log.read_back(&mut |line| {
-        numbers.push(line.unwrap().number);
+        numbers.push(line.unwrap().number.unwrap());
         std::ops::ControlFlow::Continue(())
     })
     .unwrap();

@@ -224,7 +224,7 @@ fn a_check_and_a_look_while_lines_are_written_find_nothing_wrong() {
         good(home.path());
         let mut last = None;
         log.read_back(&mut |line| {
-            let number = line.unwrap().number;
+            let number = line.unwrap().number.unwrap();
             if let Some(last) = last {
                 assert_eq!(number + 1, last);
             }
