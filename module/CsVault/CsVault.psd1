@@ -14,6 +14,7 @@
         'Export-CsConfiguration'
         'Get-CsAdminRole'
         'Get-CsAdminRoleAssignment'
+        'Get-CsAuditRecord'
         'Get-CsTopology'
         'Import-CsConfiguration'
         'New-CsAdminRole'
@@ -21,6 +22,7 @@
         'Remove-CsAdminRole'
         'Set-CsAdminRole'
         'Test-CsAdminAccess'
+        'Test-CsAuditLog'
         'Update-CsAdminRole'
     )
     CmdletsToExport = @()

@@ -4,7 +4,7 @@
 Set-StrictMode -Version 1.0
 
 $script:CsVaultProtocol = 1
-$script:CsVaultManifests = '544c23b9ee463ca3957df5e720b05aac8c96230f436fc70b6c201e1c1dd08063'
+$script:CsVaultManifests = '901fdafba272f513443bfef72e52b8828d97de582c071a15f6329c541aabd24a'
 $script:CsVaultClient = 'CsVault module 0.1.0'
 $script:CsVaultErrors = @{
     ParameterInvalid = @('InvalidArgument', 'System.ArgumentException', 'Run Get-Help with the cmdlet''s name for its parameters.')
@@ -769,6 +769,9 @@ function Complete-CsVault([string] $Source, [string] $Property, [string] $Word) 
     }
 }
 
+# The cmdlets of this module, to complete their names.
+function Get-CsVaultCommand { $MyInvocation.MyCommand.Module.ExportedFunctions.Values }
+
 # Changes: the question to the user, and for those without bytes the plan and the call.
 
 # Whether the user wants it. A question that nobody can answer, as without a terminal, ends the cmdlet: a method that throws only ends
@@ -818,6 +821,39 @@ function ConvertTo-CsVaultAdminAccess($values) {
             Through = [object[]]@($value.Through)
             Scopes = [object[]]@($value.Scopes)
             Reason = $value.Reason
+        }
+    }
+}
+function ConvertTo-CsVaultAuditLogState($values) {
+    foreach ($value in $values) {
+        [pscustomobject]@{
+            PSTypeName = 'CsVault.AuditLogState'
+            IsValid = $value.IsValid
+            Records = $(if ($null -ne $value.Records) { [long] $value.Records })
+            FirstRecord = $(if ($null -ne $value.FirstRecord) { [long] $value.FirstRecord })
+            FirstInvalid = $(if ($null -ne $value.FirstInvalid) { [long] $value.FirstInvalid })
+            File = $value.File
+            Line = $(if ($null -ne $value.Line) { [long] $value.Line })
+            Reason = $value.Reason
+            Files = $(if ($null -ne $value.Files) { [int] $value.Files })
+            Repaired = $(if ($null -ne $value.Repaired) { [long] $value.Repaired })
+            LastHash = $value.LastHash
+        }
+    }
+}
+function ConvertTo-CsVaultAuditRecord($values) {
+    foreach ($value in $values) {
+        [pscustomobject]@{
+            PSTypeName = 'CsVault.AuditRecord'
+            Number = $(if ($null -ne $value.Number) { [long] $value.Number })
+            Time = $(if ($null -ne $value.Time) { ([datetime] $value.Time).ToLocalTime() })
+            Principal = $value.Principal
+            Cmdlet = $value.Cmdlet
+            Outcome = $value.Outcome
+            Detail = $value.Detail
+            Store = $value.Store
+            Count = $(if ($null -ne $value.Count) { [long] $value.Count })
+            Hash = $value.Hash
         }
     }
 }
@@ -1009,6 +1045,8 @@ function ConvertTo-CsVaultUserScope($values) {
 }
 $script:CsVaultConverters = @{
     'CsVault.AdminAccess' = ${function:ConvertTo-CsVaultAdminAccess}
+    'CsVault.AuditLogState' = ${function:ConvertTo-CsVaultAuditLogState}
+    'CsVault.AuditRecord' = ${function:ConvertTo-CsVaultAuditRecord}
     'Microsoft.Rtc.Management.Deploy.Internal.Cluster' = ${function:ConvertTo-CsVaultCluster}
     'Microsoft.Rtc.Management.Deploy.Internal.InternalDomain' = ${function:ConvertTo-CsVaultInternalDomain}
     'Microsoft.Rtc.Management.Deploy.Internal.Machine' = ${function:ConvertTo-CsVaultMachine}
@@ -1180,6 +1218,85 @@ function Get-CsAdminRoleAssignment {
         [switch] $LocalStore
     )
     process { $null = Invoke-CsVaultCall $PSCmdlet $PSBoundParameters @('Identity', 'Force', 'LocalStore') $false $false $null $null }
+}
+
+function Get-CsAuditRecord {
+    <#
+    .SYNOPSIS
+    Returns the records of the audit log: who ran which cmdlet, whether it was allowed, and what came of it.
+
+    .DESCRIPTION
+    Get-CsAuditRecord returns the records that fit all the parameters given, the newest first, as Get-EventLog and Get-WinEvent do. They come while the log is still being read, so Select-Object -First ends the reading early.
+    
+    A call that changes something or exports leaves two records: Allowed before anything happens, and Done or Failed afterwards. A call that reads leaves Allowed, and Failed when it failed. A call that is not allowed leaves Denied.
+    
+    Calls that are alike and come over and over within a minute leave the first twenty records; the others are counted in one record whose Count is their number and whose Detail says from when to when they came. Changes and exports are never summed up.
+
+    .PARAMETER StartTime
+    Only records of this time and later. A time without a zone is your local time.
+
+    .PARAMETER EndTime
+    Only records of this time and earlier. A time without a zone is your local time.
+
+    .PARAMETER Principal
+    Only records of accounts whose name fits this pattern, as the Principal property shows it, for example "kenmyer*".
+
+    .PARAMETER Cmdlet
+    Only records of cmdlets whose name fits this pattern, for example "Export-*".
+
+    .PARAMETER Outcome
+    Only records with one of these outcomes.
+
+    .PARAMETER Newest
+    At most so many records, the newest that fit. All, when it is not given.
+
+    .EXAMPLE
+    Get-CsAuditRecord -Newest 20
+    
+    Shows what happened last.
+
+    .EXAMPLE
+    Get-CsAuditRecord -Outcome Denied -StartTime (Get-Date).AddDays(-1) | Format-List *
+    
+    Shows everything about the calls that were denied since yesterday; Detail says why.
+
+    .EXAMPLE
+    Get-CsAuditRecord -Cmdlet Import-CsConfiguration -Outcome Done, Failed
+    
+    Shows what came of each import.
+
+    .EXAMPLE
+    Get-CsAuditRecord -Principal "kenmyer*" -StartTime 2026-11-01 | Export-Csv ken.csv
+    
+    Writes what one account did since the first of November into a file.
+
+    .EXAMPLE
+    Get-CsAuditRecord -Outcome Denied | Group-Object Principal | Sort-Object Count -Descending
+    
+    Counts the denied records of each account.
+
+    .OUTPUTS
+    CsVault.AuditRecord
+
+    .NOTES
+    Outcome is Done also for a call that found nothing to change (Detail: nothing to change) and for a plan with -WhatIf (Detail: plan only). What the log says about itself has the Principal csvault: lines that are missing or were cut off by a crash are Failed, old files that were dropped as the settings say are Done.
+    A line of the log that is not as it was written is a record with the Outcome Failed and no Time, Number or Principal; it fits whatever times are asked for, and no -Principal or -Cmdlet. Test-CsAuditLog tells more.
+    Characters that a terminal would act on or not show are written as \uXXXX in all properties.
+    The original has no such cmdlet; the type name is CsVault's own.
+
+    #>
+    [CmdletBinding()]
+    [OutputType('CsVault.AuditRecord')]
+    param(
+        [datetime] $StartTime,
+        [datetime] $EndTime,
+        [string] $Principal,
+        [string] $Cmdlet,
+        [ValidateSet('Allowed', 'Denied', 'Done', 'Failed')]
+        [string[]] $Outcome,
+        [int] $Newest
+    )
+    process { $null = Invoke-CsVaultCall $PSCmdlet $PSBoundParameters @('StartTime', 'EndTime', 'Principal', 'Cmdlet', 'Outcome', 'Newest') $false $false $null $null }
 }
 
 function Get-CsTopology {
@@ -1625,6 +1742,49 @@ function Test-CsAdminAccess {
     process { $null = Invoke-CsVaultCall $PSCmdlet $PSBoundParameters @('Cmdlet', 'User', 'Scope', 'LocalStore') $false $false $null $null }
 }
 
+function Test-CsAuditLog {
+    <#
+    .SYNOPSIS
+    Checks that the audit log is as it was written, and names the first record that is not.
+
+    .DESCRIPTION
+    Test-CsAuditLog reads the whole log, all its files in order, and checks the chain of hashes that goes from each record to the next. It finds records that were edited, removed, moved or cut off, and files that are gone, swapped or renamed.
+    
+    Keep LastHash somewhere else from time to time: who may write all files of the data folder could write another whole log, and only a hash that was kept elsewhere shows that.
+
+    .EXAMPLE
+    Test-CsAuditLog
+    
+    Shows whether the log is valid, how many records it has, and the hash of the last one.
+
+    .EXAMPLE
+    if (-not (Test-CsAuditLog).IsValid) { Write-Error "The audit log was changed." }
+    
+    Raises an error in a script when the log is not as it was written.
+
+    .EXAMPLE
+    (Test-CsAuditLog).LastHash | Out-File -Append \\archive\audit\hashes.txt
+    
+    Keeps the newest hash where those who may write the log cannot write.
+
+    .OUTPUTS
+    CsVault.AuditLogState
+
+    .NOTES
+    A log with a fault is no error: IsValid is False, FirstInvalid is the number of the first record that cannot be trusted, and Reason says what is wrong. The records before it are as they were written.
+    When old files were dropped because auditKeepFiles says so, the log itself notes it; then it is valid from FirstRecord on.
+    `csvault audit verify` makes the same check without a service.
+    The original has no such cmdlet; the type name is CsVault's own.
+
+    #>
+    [CmdletBinding()]
+    [OutputType('CsVault.AuditLogState')]
+    param(
+
+    )
+    process { $null = Invoke-CsVaultCall $PSCmdlet $PSBoundParameters @() $false $false $null $null }
+}
+
 function Update-CsAdminRole {
     <#
     .SYNOPSIS
@@ -1656,6 +1816,7 @@ function Update-CsAdminRole {
 
 Register-ArgumentCompleter -CommandName 'Get-CsAdminRole' -ParameterName 'Identity' -ScriptBlock { param($command, $name, $word) Complete-CsVault 'Get-CsAdminRole' 'Identity' $word }
 Register-ArgumentCompleter -CommandName 'Get-CsAdminRole' -ParameterName 'Sid' -ScriptBlock { param($command, $name, $word) Complete-CsVault 'Get-CsAdminRole' 'SID' $word }
+Register-ArgumentCompleter -CommandName 'Get-CsAuditRecord' -ParameterName 'Cmdlet' -ScriptBlock { param($command, $name, $word) Complete-CsVault 'Get-CsVaultCommand' 'Name' $word }
 Register-ArgumentCompleter -CommandName 'New-CsAdminRole' -ParameterName 'Template' -ScriptBlock { param($command, $name, $word) Complete-CsVault 'Get-CsAdminRole' 'Identity' $word }
 Register-ArgumentCompleter -CommandName 'New-CsAdminRole' -ParameterName 'Cmdlets' -ScriptBlock { param($command, $name, $word) Complete-CsVault 'Get-CsAdminRole' 'Cmdlets' $word }
 Register-ArgumentCompleter -CommandName 'Remove-CsAdminRole' -ParameterName 'Identity' -ScriptBlock { param($command, $name, $word) Complete-CsVault 'Get-CsAdminRole' 'Identity' $word }
@@ -1664,4 +1825,4 @@ Register-ArgumentCompleter -CommandName 'Set-CsAdminRole' -ParameterName 'Identi
 Register-ArgumentCompleter -CommandName 'Set-CsAdminRole' -ParameterName 'Cmdlets' -ScriptBlock { param($command, $name, $word) Complete-CsVault 'Get-CsAdminRole' 'Cmdlets' $word }
 Register-ArgumentCompleter -CommandName 'Test-CsAdminAccess' -ParameterName 'Cmdlet' -ScriptBlock { param($command, $name, $word) Complete-CsVault 'Get-CsAdminRole' 'Cmdlets' $word }
 
-Export-ModuleMember -Function 'Export-CsConfiguration', 'Get-CsAdminRole', 'Get-CsAdminRoleAssignment', 'Get-CsTopology', 'Import-CsConfiguration', 'New-CsAdminRole', 'Publish-CsTopology', 'Remove-CsAdminRole', 'Set-CsAdminRole', 'Test-CsAdminAccess', 'Update-CsAdminRole'
+Export-ModuleMember -Function 'Export-CsConfiguration', 'Get-CsAdminRole', 'Get-CsAdminRoleAssignment', 'Get-CsAuditRecord', 'Get-CsTopology', 'Import-CsConfiguration', 'New-CsAdminRole', 'Publish-CsTopology', 'Remove-CsAdminRole', 'Set-CsAdminRole', 'Test-CsAdminAccess', 'Test-CsAuditLog', 'Update-CsAdminRole'

@@ -13,6 +13,7 @@
         'Export-CsConfiguration'
         'Get-CsAdminRole'
         'Get-CsAdminRoleAssignment'
+        'Get-CsAuditRecord'
         'Get-CsTopology'
         'Import-CsConfiguration'
         'New-CsAdminRole'
@@ -20,6 +21,7 @@
         'Remove-CsAdminRole'
         'Set-CsAdminRole'
         'Test-CsAdminAccess'
+        'Test-CsAuditLog'
         'Update-CsAdminRole'
     )
     CmdletsToExport = @()

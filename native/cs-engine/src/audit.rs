@@ -1,5 +1,8 @@
 //! What a call leaves in the audit log: the decision before the effect, the outcome after it.
 
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
 use cs_contract::{CmdletManifest, Effect, ErrorId, ErrorReport, InvokeResult};
 use cs_model::StoreKind;
 
@@ -107,5 +110,51 @@ impl<'a> CallLog<'a> {
         };
         // The effect is there already; a missing line shows as a decision without an outcome.
         let _too_late_to_refuse = self.append(AuditPhase::Outcome, result, detail);
+    }
+}
+
+/// True for what could fool the eye or a terminal: controls, line separators, and marks that change the direction or are not seen.
+#[must_use]
+pub fn is_hidden(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// A text that is safe on a terminal: what is hidden shows as `\uXXXX`. A backslash stays one, because names hold them.
+#[must_use]
+pub fn visible(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_hidden) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for letter in text.chars() {
+        if is_hidden(letter) {
+            push_escape(&mut shown, letter);
+        } else {
+            shown.push(letter);
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// A letter as JSON escapes it.
+pub fn push_escape(text: &mut String, letter: char) {
+    for unit in letter.encode_utf16(&mut [0; 2]) {
+        let _strings_take_all = write!(text, "\\u{unit:04x}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::visible;
+
+    #[test]
+    fn what_is_hidden_becomes_visible_and_the_rest_stays() {
+        assert_eq!(visible("CONTOSO\\ken \u{e9}"), "CONTOSO\\ken \u{e9}");
+        assert_eq!(
+            visible("a\u{1b}]0;x\u{7}\n\u{9b}\u{202e}\u{e0041}"),
+            "a\\u001b]0;x\\u0007\\u000a\\u009b\\u202e\\udb40\\udc41"
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! The engine's surroundings, as traits that the executable implements.
 
 use std::fs::File;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use cs_contract::{ErrorReport, Record};
@@ -122,13 +123,103 @@ pub struct AuditEntry {
     pub durable: bool,
 }
 
+/// One line of the audit log as it was written. Its texts are as they came: whoever shows them uses [`crate::visible`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditLine {
+    /// Its number in the chain, from 1; `None` for a count that goes on and was not written yet.
+    pub number: Option<u64>,
+    /// UTC, RFC 3339.
+    pub time: String,
+    /// `decision`, `outcome`, or `note` for what the log says about itself.
+    pub phase: String,
+    /// Who.
+    pub principal: String,
+    /// The cmdlet; empty in notes.
+    pub cmdlet: String,
+    /// `central`, `local`, or empty.
+    pub store: String,
+    /// As in [`AuditEntry::result`], or the kind of note.
+    pub result: String,
+    /// Why.
+    pub detail: String,
+    /// Present when the line stands for several calls that were alike.
+    pub repeats: Option<AuditRepeats>,
+    /// Its hash, hexadecimal; empty when it was not written yet.
+    pub hash: String,
+}
+
+/// How many calls a line stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditRepeats {
+    /// Their number.
+    pub count: u64,
+    /// The time of the first, UTC, RFC 3339.
+    pub from: String,
+    /// The time of the last.
+    pub to: String,
+}
+
+/// What a check of the whole audit log found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditState {
+    /// Lines that were read and are as they were written.
+    pub records: u64,
+    /// Number of the first of them: more than 1 when older files were dropped and the log says so.
+    pub first: u64,
+    /// Hash of the last of them, to be kept elsewhere.
+    pub last_hash: String,
+    /// Files that were read.
+    pub files: u64,
+    /// Lines that a crash cut off and that the log itself notes.
+    pub repaired: u64,
+    /// The first thing that is not as it was written.
+    pub fault: Option<AuditFault>,
+}
+
+/// The first thing in the audit log that is not as it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditFault {
+    /// Number of the first line that cannot be trusted.
+    pub number: u64,
+    /// Name of the file.
+    pub file: String,
+    /// The line in that file, from 1; `None` for the file as a whole.
+    pub line: Option<u64>,
+    /// What is wrong: the end of a sentence that begins with the place.
+    pub what: String,
+}
+
+impl std::fmt::Display for AuditFault {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.line {
+            Some(line) => write!(to, "Line {line} of {} {}.", self.file, self.what),
+            None => write!(to, "{} {}.", self.file, self.what),
+        }
+    }
+}
+
+/// Takes lines of the audit log, or what is said in place of one that cannot be read, until it has enough.
+pub type TakeLine<'a> = dyn FnMut(Result<AuditLine, String>) -> ControlFlow<()> + 'a;
+
 /// The audit log.
 pub trait Audit: Send + Sync {
-    /// Appends one line.
+    /// Appends one line. What is repeated over and over may be counted instead, and written as one line later.
     ///
     /// # Errors
     /// A sentence. The caller refuses a change whose line cannot be written.
     fn append(&self, entry: &AuditEntry) -> Result<(), String>;
+
+    /// Hands out the lines, the newest first and before them the counts that go on, until `take` has enough. Keeps few of them in memory.
+    ///
+    /// # Errors
+    /// A sentence, when the files cannot be read.
+    fn read_back(&self, take: &mut TakeLine<'_>) -> Result<(), String>;
+
+    /// Checks the whole log.
+    ///
+    /// # Errors
+    /// A sentence, when the files cannot be read, or `stopped` says so.
+    fn verify(&self, stopped: &dyn Fn() -> bool) -> Result<AuditState, String>;
 }
 
 /// What an engine is made of.

@@ -16,9 +16,10 @@ mod topology;
 mod wildcard;
 mod xml;
 
+pub use audit::{is_hidden, push_escape, visible};
 pub use context::{
-    Audit, AuditEntry, AuditPhase, Call, CallIo, Clock, Directory, EngineParts, GroupInfo, Ids,
-    Stopped,
+    Audit, AuditEntry, AuditFault, AuditLine, AuditPhase, AuditRepeats, AuditState, Call, CallIo,
+    Clock, Directory, EngineParts, GroupInfo, Ids, Stopped, TakeLine,
 };
 pub use engine::Engine;
 pub use initial::initial_content;

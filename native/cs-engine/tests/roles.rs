@@ -1,10 +1,6 @@
 //! Who may give what to whom: roles made by people who are no server administrators, roles that come with a package, roles that
 //! change while a call runs.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a panic is how a test fails"
-)]
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod support;
 
@@ -16,11 +12,7 @@ use serde_json::{Value, json};
 use support::{Heard, Scene, member_of, owner};
 
 fn export(scene: &Scene) -> Vec<u8> {
-    let (outcome, heard) = scene.call(
-        &owner(),
-        "Export-CsConfiguration",
-        &json!({}),
-    );
+    let (outcome, heard) = scene.call(&owner(), "Export-CsConfiguration", &json!({}));
     outcome.unwrap();
     heard.bytes
 }

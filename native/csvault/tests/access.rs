@@ -19,13 +19,15 @@ use serde_json::{Value, json};
 /// An account that exists nowhere, and its group.
 const STRANGER: u32 = 4001;
 
-const CMDLETS: [&str; 6] = [
+const CMDLETS: [&str; 8] = [
     "Export-CsConfiguration",
     "Get-CsAdminRole",
     "Get-CsAdminRoleAssignment",
+    "Get-CsAuditRecord",
     "Get-CsTopology",
     "Import-CsConfiguration",
     "Publish-CsTopology",
+    "Test-CsAuditLog",
 ];
 
 fn is_root(test: &str) -> bool {

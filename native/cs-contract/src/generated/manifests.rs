@@ -3,6 +3,7 @@ const CMDLETS: &[&str] = &[
     include_str!("../../../../manifests/cmdlets/Export-CsConfiguration.json"),
     include_str!("../../../../manifests/cmdlets/Get-CsAdminRole.json"),
     include_str!("../../../../manifests/cmdlets/Get-CsAdminRoleAssignment.json"),
+    include_str!("../../../../manifests/cmdlets/Get-CsAuditRecord.json"),
     include_str!("../../../../manifests/cmdlets/Get-CsTopology.json"),
     include_str!("../../../../manifests/cmdlets/Import-CsConfiguration.json"),
     include_str!("../../../../manifests/cmdlets/New-CsAdminRole.json"),
@@ -10,10 +11,13 @@ const CMDLETS: &[&str] = &[
     include_str!("../../../../manifests/cmdlets/Remove-CsAdminRole.json"),
     include_str!("../../../../manifests/cmdlets/Set-CsAdminRole.json"),
     include_str!("../../../../manifests/cmdlets/Test-CsAdminAccess.json"),
+    include_str!("../../../../manifests/cmdlets/Test-CsAuditLog.json"),
     include_str!("../../../../manifests/cmdlets/Update-CsAdminRole.json"),
 ];
 const TYPES: &[&str] = &[
     include_str!("../../../../manifests/types/AdminAccess.json"),
+    include_str!("../../../../manifests/types/AuditLogState.json"),
+    include_str!("../../../../manifests/types/AuditRecord.json"),
     include_str!("../../../../manifests/types/Cluster.json"),
     include_str!("../../../../manifests/types/CmdletType.json"),
     include_str!("../../../../manifests/types/ConfigScope.json"),

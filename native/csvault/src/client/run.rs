@@ -375,7 +375,10 @@ impl Screen {
 
     fn record(&mut self, record: Record) {
         match record {
-            Record::Object { r#type, values } => self.shown.objects(&r#type, values.parse()),
+            Record::Object { r#type, values } => {
+                let mut to = io::stdout().lock();
+                let _unseen = self.shown.objects(&r#type, values.parse(), &mut to);
+            }
             Record::Verbose { text } if self.verbose => self.say(&format!("VERBOSE: {text}")),
             Record::Debug { text } if self.debug => self.say(&format!("DEBUG: {text}")),
             Record::Verbose { .. } | Record::Debug { .. } => {}

@@ -14,11 +14,16 @@ const ELEMENTS: usize = 4;
 /// Objects with more properties than these are lists, as PowerShell does.
 const TABLE_COLUMNS: usize = 4;
 
-/// What was received, to be printed at the end.
+/// Objects that are kept before they are printed: a long list need not fit into memory, and a table has one width for so many.
+const KEPT: usize = 1000;
+
+/// What was received and not printed yet.
 #[derive(Debug)]
 pub struct Shown {
     output: Output,
     values: Vec<(String, Value)>,
+    /// The JSON array was begun.
+    begun: bool,
 }
 
 impl Shown {
@@ -27,30 +32,48 @@ impl Shown {
         Self {
             output,
             values: Vec::new(),
+            begun: false,
         }
     }
 
-    /// Takes objects of one type.
-    pub fn objects(&mut self, name: &str, values: Vec<Value>) {
+    /// Takes objects of one type, and prints when there are many.
+    pub fn objects(
+        &mut self,
+        name: &str,
+        values: Vec<Value>,
+        to: &mut dyn Write,
+    ) -> io::Result<()> {
         self.values
             .extend(values.into_iter().map(|value| (name.to_owned(), value)));
+        if self.values.len() < KEPT {
+            return Ok(());
+        }
+        self.print(to)
     }
 
-    /// Prints everything.
+    /// Prints the rest.
     pub fn finish(&mut self, to: &mut dyn Write) -> io::Result<()> {
-        if self.output == Output::Json {
-            if self.values.is_empty() {
-                return Ok(());
-            }
-            let values: Vec<Ordered<'_>> = self
-                .values
-                .iter()
-                .map(|(name, value)| Ordered { name, value })
-                .collect();
-            serde_json::to_writer_pretty(&mut *to, &values)?;
-            return writeln!(to);
+        self.print(to)?;
+        if std::mem::take(&mut self.begun) {
+            writeln!(to, "\n]")?;
         }
-        let mut rest = self.values.as_slice();
+        to.flush()
+    }
+
+    fn print(&mut self, to: &mut dyn Write) -> io::Result<()> {
+        let values = std::mem::take(&mut self.values);
+        if self.output == Output::Json {
+            for (name, value) in &values {
+                let text = serde_json::to_string_pretty(&Ordered { name, value })?;
+                let before = if self.begun { "," } else { "[" };
+                self.begun = true;
+                // A line end is never inside a JSON text.
+                let text = text.replace('\n', "\n  ");
+                write!(to, "{before}\n  {text}")?;
+            }
+            return Ok(());
+        }
+        let mut rest = values.as_slice();
         while let Some((name, _)) = rest.first() {
             let same = rest.iter().take_while(|(other, _)| other == name).count();
             let (group, later) = rest.split_at_checked(same).unwrap_or((rest, &[]));
@@ -58,7 +81,7 @@ impl Shown {
             print_group(name, &group, to)?;
             rest = later;
         }
-        to.flush()
+        Ok(())
     }
 }
 
@@ -226,10 +249,31 @@ mod tests {
 
     fn printed(name: &str, values: Vec<Value>) -> String {
         let mut shown = Shown::new(Output::Table);
-        shown.objects(name, values);
         let mut out = Vec::new();
+        shown.objects(name, values, &mut out).unwrap();
         shown.finish(&mut out).unwrap();
         String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_long_list_is_printed_piece_by_piece() {
+        for output in [Output::Json, Output::Table] {
+            let mut shown = Shown::new(output);
+            let mut out = Vec::new();
+            for number in 0..2 * KEPT {
+                let value = json!({"Fqdn": format!("fe{number}\n"), "MachineId": "1"});
+                let name = "Microsoft.Rtc.Management.Deploy.Internal.Machine";
+                shown.objects(name, vec![value], &mut out).unwrap();
+                assert!(shown.values.len() < KEPT);
+            }
+            assert!(!out.is_empty());
+            shown.finish(&mut out).unwrap();
+            if output == Output::Json {
+                let values: Vec<Value> = serde_json::from_slice(&out).unwrap();
+                let whole = serde_json::to_vec_pretty(&values).unwrap().len() + 1;
+                assert_eq!((values.len(), out.len()), (2 * KEPT, whole));
+            }
+        }
     }
 
     #[test]
