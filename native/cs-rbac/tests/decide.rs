@@ -1,7 +1,6 @@
 //! The decision: cases that an administrator can read.
 #![expect(
     clippy::unwrap_used,
-    clippy::indexing_slicing,
     reason = "helpers of tests stop at the first surprise"
 )]
 
