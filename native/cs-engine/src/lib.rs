@@ -11,6 +11,9 @@ mod item;
 mod parameters;
 mod retry;
 mod roles;
+/// What `cargo xtask new-cmdlet` copies; compiled here so that it stays true.
+#[cfg(test)]
+mod skeleton;
 mod topology;
 mod wildcard;
 mod xml;
@@ -20,3 +23,12 @@ pub use context::{
 };
 pub use engine::Engine;
 pub use initial::initial_content;
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_new_handler_is_the_careful_kind() {
+        let handler = &crate::skeleton::HANDLER;
+        assert!(handler.whole_deployment && !handler.inline);
+    }
+}
