@@ -2,9 +2,7 @@
 
 use std::sync::OnceLock;
 
-use sha2::{Digest, Sha256};
-
-use crate::{CmdletManifest, OutputTypeManifest, RolesManifest};
+use crate::{CmdletManifest, OutputTypeManifest, RolesManifest, hash_of};
 
 include!("generated/manifests.rs");
 
@@ -43,20 +41,6 @@ fn parse_all<T: serde::de::DeserializeOwned>(texts: &[&str]) -> Vec<T> {
 pub fn manifest_hash() -> &'static str {
     static HASH: OnceLock<String> = OnceLock::new();
     HASH.get_or_init(|| hash_of(CMDLETS.iter().chain(TYPES).chain([&ROLES])))
-}
-
-/// The hash of these texts, cmdlets first, then types, then roles, each in the order of their names.
-pub fn hash_of<T: AsRef<str>>(texts: impl Iterator<Item = T>) -> String {
-    let mut hasher = Sha256::new();
-    for text in texts {
-        hasher.update((text.as_ref().len() as u64).to_le_bytes());
-        hasher.update(text.as_ref().as_bytes());
-    }
-    hasher
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
 }
 
 #[cfg(test)]
