@@ -57,4 +57,22 @@ mod tests {
         }
         serde_json::from_str::<RolesManifest>(ROLES).unwrap();
     }
+
+    #[test]
+    fn paths_and_bytes_stay_with_the_client() {
+        use crate::{ParameterType, Side};
+        for cmdlet in cmdlets() {
+            for parameter in &cmdlet.parameters {
+                let carried = matches!(
+                    parameter.r#type,
+                    ParameterType::PathToRead
+                        | ParameterType::PathToWrite
+                        | ParameterType::Bytes
+                        | ParameterType::Xml
+                );
+                let name = format!("{} -{}", cmdlet.name(), parameter.name);
+                assert!(!carried || parameter.side == Side::Client, "{name}");
+            }
+        }
+    }
 }

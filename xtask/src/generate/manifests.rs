@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use cs_contract::{CmdletManifest, OutputTypeManifest, ParameterType, RolesManifest};
+use cs_contract::{CmdletManifest, OutputTypeManifest, ParameterType, RolesManifest, Side};
 
 use super::Generated;
 
@@ -131,6 +131,15 @@ impl Manifests {
                 fault("a parameter is there twice".to_owned());
             }
             let bytes = |kind| matches!(kind, ParameterType::Bytes | ParameterType::Xml);
+            let path =
+                |kind| matches!(kind, ParameterType::PathToRead | ParameterType::PathToWrite);
+            if cmdlet
+                .parameters
+                .iter()
+                .any(|p| (bytes(p.r#type) || path(p.r#type)) && p.side != Side::Client)
+            {
+                fault("a path or bytes are not on the client's side".to_owned());
+            }
             if cmdlet.parameters.iter().any(|p| bytes(p.r#type)) && cmdlet.transfer.is_none() {
                 fault("a parameter holds bytes, and there is no transfer".to_owned());
             }
