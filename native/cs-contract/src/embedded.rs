@@ -2,9 +2,9 @@
 
 use std::sync::OnceLock;
 
-use sha2::{Digest, Sha256};
-
-use crate::{CatalogEntry, CatalogManifest, CmdletManifest, OutputTypeManifest, RolesManifest};
+use crate::{
+    CatalogEntry, CatalogManifest, CmdletManifest, OutputTypeManifest, RolesManifest, hash_of,
+};
 
 include!("generated/manifests.rs");
 
@@ -55,20 +55,6 @@ pub fn manifest_hash() -> &'static str {
     HASH.get_or_init(|| hash_of(CMDLETS.iter().chain(TYPES).chain([&ROLES])))
 }
 
-/// The hash of these texts, cmdlets first, then types, then roles, each in the order of their names.
-pub fn hash_of<T: AsRef<str>>(texts: impl Iterator<Item = T>) -> String {
-    let mut hasher = Sha256::new();
-    for text in texts {
-        hasher.update((text.as_ref().len() as u64).to_le_bytes());
-        hasher.update(text.as_ref().as_bytes());
-    }
-    hasher
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,5 +69,23 @@ mod tests {
         }
         serde_json::from_str::<RolesManifest>(ROLES).unwrap();
         serde_json::from_str::<CatalogManifest>(CATALOG).unwrap();
+    }
+
+    #[test]
+    fn paths_and_bytes_stay_with_the_client() {
+        use crate::{ParameterType, Side};
+        for cmdlet in cmdlets() {
+            for parameter in &cmdlet.parameters {
+                let carried = matches!(
+                    parameter.r#type,
+                    ParameterType::PathToRead
+                        | ParameterType::PathToWrite
+                        | ParameterType::Bytes
+                        | ParameterType::Xml
+                );
+                let name = format!("{} -{}", cmdlet.name(), parameter.name);
+                assert!(!carried || parameter.side == Side::Client, "{name}");
+            }
+        }
     }
 }

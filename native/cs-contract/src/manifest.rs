@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::ErrorId;
 
@@ -328,4 +329,18 @@ pub struct CatalogEntry {
     pub name: String,
     /// The groups whose members may run it on a server, as its reference page says; empty when it says nothing.
     pub groups: Vec<String>,
+}
+
+/// The hash of these texts, cmdlets first, then types, then roles, each in the order of their names.
+pub fn hash_of<T: AsRef<str>>(texts: impl Iterator<Item = T>) -> String {
+    let mut hasher = Sha256::new();
+    for text in texts {
+        hasher.update((text.as_ref().len() as u64).to_le_bytes());
+        hasher.update(text.as_ref().as_bytes());
+    }
+    hasher
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }

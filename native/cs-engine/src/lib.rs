@@ -12,6 +12,9 @@ mod nearest;
 mod parameters;
 mod retry;
 mod roles;
+/// What `cargo xtask new-cmdlet` copies; compiled here so that it stays true.
+#[cfg(test)]
+mod skeleton;
 mod topology;
 mod wildcard;
 mod xml;
@@ -23,3 +26,12 @@ pub use context::{
 };
 pub use engine::Engine;
 pub use initial::initial_content;
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_new_handler_is_the_careful_kind() {
+        let handler = &crate::skeleton::HANDLER;
+        assert!(!handler.inline);
+    }
+}

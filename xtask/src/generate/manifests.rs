@@ -5,16 +5,50 @@ use std::fs;
 use std::path::Path;
 
 use cs_contract::{
-    CatalogManifest, CmdletManifest, OutputTypeManifest, ParameterType, RolesManifest,
+    CatalogManifest, CmdletManifest, OutputTypeManifest, ParameterType, RolesManifest, Side,
 };
 
 use super::Generated;
-use crate::workspace::root;
 
-/// The first line of the catalog of approved verbs that are used here.
-const VERBS: [&str; 20] = [
-    "Add", "Approve", "Backup", "Clear", "Copy", "Disable", "Enable", "Export", "Get", "Grant",
-    "Import", "Invoke", "Move", "New", "Publish", "Remove", "Restore", "Set", "Test", "Update",
+/// Approved verbs of PowerShell that the original uses.
+pub(crate) const VERBS: [&str; 37] = [
+    "Add",
+    "Approve",
+    "Backup",
+    "Clear",
+    "Compare",
+    "Convert",
+    "Copy",
+    "Debug",
+    "Disable",
+    "Enable",
+    "Export",
+    "Get",
+    "Grant",
+    "Import",
+    "Install",
+    "Invoke",
+    "Lock",
+    "Merge",
+    "Move",
+    "New",
+    "Publish",
+    "Remove",
+    "Request",
+    "Reset",
+    "Restore",
+    "Revoke",
+    "Search",
+    "Set",
+    "Show",
+    "Start",
+    "Stop",
+    "Sync",
+    "Test",
+    "Uninstall",
+    "Unlock",
+    "Unpublish",
+    "Update",
 ];
 
 /// All manifests, in the order of their file names.
@@ -30,9 +64,9 @@ pub struct Manifests {
 }
 
 impl Manifests {
-    /// Reads and checks them.
-    pub fn read() -> Result<Self, String> {
-        let folder = root().join("manifests");
+    /// Reads and checks those of the workspace at `root`.
+    pub fn read(root: &Path) -> Result<Self, String> {
+        let folder = root.join("manifests");
         let (cmdlets, cmdlet_texts) = read_all(&folder.join("cmdlets"))?;
         let (types, type_texts) = read_all(&folder.join("types"))?;
         let roles_path = folder.join("roles.json");
@@ -99,6 +133,15 @@ impl Manifests {
                 fault("a parameter is there twice".to_owned());
             }
             let bytes = |kind| matches!(kind, ParameterType::Bytes | ParameterType::Xml);
+            let path =
+                |kind| matches!(kind, ParameterType::PathToRead | ParameterType::PathToWrite);
+            if cmdlet
+                .parameters
+                .iter()
+                .any(|p| (bytes(p.r#type) || path(p.r#type)) && p.side != Side::Client)
+            {
+                fault("a path or bytes are not on the client's side".to_owned());
+            }
             if cmdlet.parameters.iter().any(|p| bytes(p.r#type)) && cmdlet.transfer.is_none() {
                 fault("a parameter holds bytes, and there is no transfer".to_owned());
             }

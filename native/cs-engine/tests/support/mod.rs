@@ -11,6 +11,7 @@ use std::fs::File;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+use cs_archive::PackageEvent;
 use cs_contract::{ErrorId, ErrorReport, InvokeResult, Record};
 use cs_engine::{
     Audit, AuditEntry, AuditLine, AuditState, Call, CallIo, Clock, Directory, Engine, EngineParts,
@@ -177,8 +178,14 @@ impl Heard {
 
 impl Scene {
     pub fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    /// A scene whose stores begin otherwise than a fresh one.
+    pub fn with(edit: impl FnOnce(&mut Vec<PackageEvent>)) -> Self {
         let ids = Counting::default();
-        let initial = initial_content(&ids);
+        let mut initial = initial_content(&ids);
+        edit(&mut initial);
         let commit = CommitInfo {
             time: "2026-01-01T00:00:00Z".to_owned(),
             message: "A new store".to_owned(),
