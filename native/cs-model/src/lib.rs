@@ -6,12 +6,14 @@
 mod cmdlet_name;
 mod document;
 mod role;
+mod shown;
 
 pub use cmdlet_name::{CmdletName, CmdletNameError};
 pub use document::{
     Authority, ContentHash, DocumentId, DocumentKey, DocumentKeyError, ItemKey, ScopeClass,
 };
 pub use role::{ConfigScope, Role, RoleName, RoleNameError, UserScope};
+pub use shown::{is_hidden, shown};
 pub use uuid::Uuid;
 
 /// Which of the two stores of one home is meant.
