@@ -1,8 +1,4 @@
 //! What was read is written, and what was written is read: equal to the letter, whatever a package is made of.
-#![expect(
-    clippy::unwrap_used,
-    reason = "helpers of tests stop at the first surprise"
-)]
 
 mod support;
 

@@ -1,4 +1,8 @@
 //! The fuzz targets on their seeds, and on what is near them.
+#![expect(
+    clippy::unwrap_used,
+    reason = "helpers of tests stop at the first surprise"
+)]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
