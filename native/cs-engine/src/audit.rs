@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use cs_contract::{CmdletManifest, Effect, ErrorId, ErrorReport, InvokeResult};
-use cs_model::StoreKind;
+use cs_model::{StoreKind, is_hidden};
 
 use crate::fault::Fault;
 use crate::{Audit, AuditEntry, AuditPhase};
@@ -111,14 +111,6 @@ impl<'a> CallLog<'a> {
         // The effect is there already; a missing line shows as a decision without an outcome.
         let _too_late_to_refuse = self.append(AuditPhase::Outcome, result, detail);
     }
-}
-
-/// True for what could fool the eye or a terminal: controls, line separators, and marks that change the direction or are not seen.
-#[must_use]
-pub fn is_hidden(letter: char) -> bool {
-    letter.is_control()
-        || matches!(letter, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// A text that is safe on a terminal: what is hidden shows as `\uXXXX`. A backslash stays one, because names hold them.

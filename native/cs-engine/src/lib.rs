@@ -19,7 +19,7 @@ mod topology;
 mod wildcard;
 mod xml;
 
-pub use audit::{is_hidden, push_escape, visible};
+pub use audit::{push_escape, visible};
 pub use context::{
     Audit, AuditEntry, AuditFault, AuditLine, AuditPhase, AuditRepeats, AuditState, Call, CallIo,
     Clock, Directory, EngineParts, GroupInfo, Ids, Stopped, TakeLine,

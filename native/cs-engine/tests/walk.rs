@@ -22,11 +22,7 @@ type Matrix = BTreeSet<(String, String, String)>;
 
 /// The golden file, read as an administrator reads it.
 fn golden() -> Matrix {
-    let path = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../tests/golden/role-matrix.txt"
-    );
-    let text = std::fs::read_to_string(path).unwrap();
+    let text = include_str!("../../../tests/golden/role-matrix.txt");
     let mut matrix = Matrix::new();
     let mut cmdlet = String::new();
     for line in text.lines() {

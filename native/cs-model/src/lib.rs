@@ -7,6 +7,7 @@ mod cmdlet_name;
 mod distinguished_name;
 mod document;
 mod role;
+mod shown;
 
 pub use cmdlet_name::{CmdletName, CmdletNameError};
 pub use distinguished_name::{DistinguishedName, DistinguishedNameError};
@@ -14,6 +15,7 @@ pub use document::{
     Authority, ContentHash, DocumentId, DocumentKey, DocumentKeyError, ItemKey, ScopeClass,
 };
 pub use role::{ConfigScope, Role, RoleName, RoleNameError, UserScope};
+pub use shown::{is_hidden, shown};
 pub use uuid::Uuid;
 
 /// Which of the two stores of one home is meant.

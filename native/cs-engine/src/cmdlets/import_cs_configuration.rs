@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use cs_archive::{PackageEvent, PackageReader, PackageSummary};
 use cs_contract::{ErrorId, ErrorReport, InvokeResult, Record};
-use cs_model::{ItemKey, Role, StoreKind};
+use cs_model::{ItemKey, Role, StoreKind, shown};
 use cs_rbac::{Caller, Question};
 use cs_store::{Change, ChangeKind, CommitInfo, ImportOutcome, StoreError};
 
@@ -195,11 +195,12 @@ impl Import<'_> {
 }
 
 fn target(change: &Change) -> String {
-    match &change.item {
+    let target = match &change.item {
         // The one item of a Global document needs no name of its own.
         Some(item) if *item != ItemKey::global() => format!("{} [{item}]", change.document),
         _ => change.document.to_string(),
-    }
+    };
+    shown(&target)
 }
 
 fn action(kind: ChangeKind) -> &'static str {

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 
-use cs_engine::{AuditLine, AuditRepeats, is_hidden, push_escape};
+use cs_engine::{AuditLine, AuditRepeats, push_escape};
+use cs_model::is_hidden;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
