@@ -112,13 +112,13 @@ pub fn sweep(home: &Path) {
 }
 
 fn make(path: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
     #[cfg(unix)]
     {
         use std::os::unix::fs::DirBuilderExt;
-        builder.mode(0o700);
+        DirBuilder::new().mode(0o700).create(path)
     }
-    builder.create(path)
+    #[cfg(not(unix))]
+    DirBuilder::new().create(path)
 }
 
 /// In system mode others must reach the socket inside; they still cannot list the folder nor open its files.

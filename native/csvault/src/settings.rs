@@ -12,6 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::home::Mode;
+use crate::peer::PrincipalId;
 use crate::{precheck, private};
 
 /// The longest settings file, in bytes.
@@ -27,9 +28,9 @@ pub struct Settings {
     /// An embedded service ends after so many minutes without a request; 0 means never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle_minutes: Option<u32>,
-    /// Group names that stand for a group id of this machine.
+    /// Group names that stand for a group of this machine: its id, on Windows its SID.
     #[serde(default)]
-    pub groups: BTreeMap<String, u32>,
+    pub groups: BTreeMap<String, GroupId>,
     /// Groups and roles of accounts, beside those that the machine knows.
     #[serde(default)]
     pub members: BTreeMap<String, Vec<String>>,
@@ -38,12 +39,52 @@ pub struct Settings {
     pub limits: LimitSettings,
 }
 
-/// The owner of a store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// The owner of a store, in the one way that its system numbers accounts.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Owner {
     /// Its user id on this machine.
-    pub uid: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<u32>,
+    /// Its SID in text form, on Windows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sid: Option<String>,
+}
+
+impl Owner {
+    /// True for the account that is the owner.
+    #[must_use]
+    pub fn is(&self, id: &PrincipalId) -> bool {
+        match id {
+            PrincipalId::Uid(uid) => self.uid == Some(*uid),
+            PrincipalId::Sid(sid) => self.sid.as_deref() == Some(sid),
+            PrincipalId::NotYetKnown => false,
+        }
+    }
+
+    fn of(id: PrincipalId) -> Option<Self> {
+        match id {
+            PrincipalId::Uid(uid) => Some(Self {
+                uid: Some(uid),
+                sid: None,
+            }),
+            PrincipalId::Sid(sid) => Some(Self {
+                uid: None,
+                sid: Some(sid.to_string()),
+            }),
+            PrincipalId::NotYetKnown => None,
+        }
+    }
+}
+
+/// A group, in the way that its system numbers groups.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "a group is its id, or on Windows its SID")]
+pub enum GroupId {
+    /// A group id of this machine.
+    Gid(u32),
+    /// A SID in text form.
+    Sid(String),
 }
 
 /// Defines [`LimitSettings`] once: connection limits with their defaults, and those of packages.
@@ -127,7 +168,7 @@ impl Settings {
     #[must_use]
     pub fn new_home(mode: Mode) -> Self {
         let owner = match mode {
-            Mode::Embedded => private::own_uid().map(|uid| Owner { uid }),
+            Mode::Embedded => PrincipalId::own().and_then(Owner::of),
             Mode::System => None,
         };
         Self {
@@ -217,7 +258,10 @@ mod tests {
     fn a_new_home_names_its_maker_and_reads_back() {
         let home = tempfile::tempdir().unwrap();
         let first = Settings::load(home.path(), Mode::Embedded).unwrap();
-        assert_eq!(first.owner.map(|owner| owner.uid), private::own_uid());
+        assert_eq!(
+            first.owner.clone().map(|owner| owner.uid),
+            Some(private::own_uid())
+        );
         assert_eq!(Settings::load(home.path(), Mode::Embedded).unwrap(), first);
         let system = tempfile::tempdir().unwrap();
         assert_eq!(
@@ -237,6 +281,11 @@ mod tests {
         assert!(fault.contains("line 2"), "{fault}");
         let fault = load("{\"members\": {\"a\": [], \"A\": []}}").unwrap_err();
         assert!(fault.contains("twice"), "{fault}");
+        let fault = load("{\n\"groups\": {\"A\": -1}}").unwrap_err();
+        assert!(
+            fault.contains("a group is its id") && fault.contains("line 2"),
+            "{fault}"
+        );
         let fault = load("{\"limits\": {\"uploadByte\": 1}}").unwrap_err();
         assert!(fault.contains("uploadByte"), "{fault}");
         load("").unwrap_err();

@@ -274,7 +274,7 @@ fn a_client_says_nothing_to_a_service_of_another_account() {
     // A socket file of root, where the client expects its own account.
     let text = asks(&pipe, None);
     assert!(
-        text.contains("HostNotTrusted") && text.contains("user id 0"),
+        text.contains("HostNotTrusted") && text.contains("uid 0"),
         "{text}"
     );
     // The file has the right owner, and who listens there has not.
