@@ -254,4 +254,97 @@ mod tests {
         ));
         assert!(accounts.remembered(&PrincipalId::Uid(1)).is_none());
     }
+
+    /// What an account of the machine is a member of, asked anew.
+    fn asked(accounts: &Accounts, uid: u32) -> Membership {
+        let caller = accounts.look_up(&PrincipalId::Uid(uid));
+        caller.member_of.clone().unwrap_or_default()
+    }
+
+    #[test]
+    fn a_group_made_anew_or_renamed_is_another_one() {
+        let Some(mut machine) =
+            cs_testkit::Accounts::new("a_group_made_anew_or_renamed_is_another_one")
+        else {
+            return;
+        };
+        let name = machine.name("Operators");
+        let gid = machine.group("Operators");
+        machine.group("others");
+        let uid = machine.user("ken", "others", &["Operators"]);
+        let accounts = accounts(Settings::default());
+        // What New-CsAdminRole keeps in the role.
+        let group = accounts.group(&name).unwrap().unwrap();
+        let sid = group.sid.clone().unwrap();
+        assert_eq!(sid, format!("S-1-22-2-{gid}"));
+        assert!(asked(&accounts, uid).has_group(&name, &sid));
+        assert!(asked(&accounts, uid).has_group(&name.to_ascii_uppercase(), &sid));
+
+        machine.rename_group("Operators", "Renamed");
+        assert!(!asked(&accounts, uid).has_group(&name, &sid));
+        assert!(!asked(&accounts, uid).has_group(&machine.name("Renamed"), "S-1-22-2-1"));
+        machine.rename_group("Renamed", "Operators");
+        assert!(asked(&accounts, uid).has_group(&name, &sid));
+
+        // The same name again, under another id.
+        machine.remove_group("Operators");
+        assert!(!asked(&accounts, uid).has_group(&name, &sid));
+        machine.group_with_id("Operators", gid + 1_000_000);
+        machine.join("ken", "Operators");
+        assert!(asked(&accounts, uid).has(&name));
+        assert!(!asked(&accounts, uid).has_group(&name, &sid));
+        // The same id again, under another name.
+        machine.group_with_id("Guests", gid);
+        machine.join("ken", "Guests");
+        machine.remove_group("Operators");
+        assert!(asked(&accounts, uid).has_sid(&sid));
+        assert!(!asked(&accounts, uid).has_group(&name, &sid));
+    }
+
+    #[test]
+    fn a_name_that_the_settings_give_is_no_group_of_the_machine() {
+        let Some(mut machine) =
+            cs_testkit::Accounts::new("a_name_that_the_settings_give_is_no_group_of_the_machine")
+        else {
+            return;
+        };
+        // A group of the machine is called like a role, and the settings say that the role's members are in another one.
+        let name = machine.name("Operators");
+        machine.group("Operators");
+        let meant = machine.group("meant");
+        let like = machine.user("like", "Operators", &[]);
+        let real = machine.user("real", "meant", &[]);
+        let settings = |name: String| Settings {
+            groups: [(name, GroupId::Gid(meant))].into(),
+            ..Settings::default()
+        };
+        for given in [name.clone(), name.to_ascii_uppercase()] {
+            let accounts = accounts(settings(given.clone()));
+            assert!(!asked(&accounts, like).has(&name), "{given}");
+            assert!(asked(&accounts, real).has(&name), "{given}");
+            let group = accounts.group(&name).unwrap().unwrap();
+            assert_eq!(group.sid, Some(format!("S-1-22-2-{meant}")));
+        }
+    }
+
+    #[test]
+    fn a_group_is_found_in_small_letters_too() {
+        let Some(mut machine) = cs_testkit::Accounts::new("a_group_is_found_in_small_letters_too")
+        else {
+            return;
+        };
+        let gid = machine.group("helpdesk");
+        let accounts = accounts(Settings::default());
+        let name = machine.name("HelpDesk");
+        let group = accounts.group(&name).unwrap().unwrap();
+        assert_eq!(group.name, machine.name("helpdesk"));
+        assert_eq!(group.sid, Some(format!("S-1-22-2-{gid}")));
+        for other in [
+            format!("{name} "),
+            name.replace('e', "е"),
+            format!("{name}\0"),
+        ] {
+            assert_eq!(accounts.group(&other).unwrap(), None, "{other:?}");
+        }
+    }
 }

@@ -89,6 +89,10 @@ pub fn prepare(path: &Path, mode: Mode) -> Result<(), ErrorReport> {
         Ok(_) => {}
     }
     check(path, private::own_uid())?;
+    #[cfg(unix)]
+    if mode == Mode::System {
+        private::check_way(path).map_err(fail)?;
+    }
     tighten(path, mode).map_err(fail)?;
     let temporary = path.join("tmp");
     match make(&temporary) {

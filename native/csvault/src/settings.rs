@@ -218,13 +218,36 @@ impl Settings {
             return Err(refused("the file is longer than 1 MiB"));
         }
         let text = precheck::check(&bytes).map_err(|fault| refused(&fault.to_string()))?;
+        // serde would take a list for the members in their order.
+        if !text.trim_start().starts_with('{') {
+            return Err(refused("it holds no object"));
+        }
         let settings: Self =
             serde_json::from_str(text).map_err(|error| refused(&error.to_string()))?;
         if settings.limits.calls_per_connection == Some(0) || settings.limits.connections == Some(0)
         {
             return Err(refused("a limit of 0 would admit nobody"));
         }
+        settings.check().map_err(|fault| refused(&fault))?;
         Ok(settings)
+    }
+
+    /// Accounts and groups are numbered in one way, and that one can be read.
+    fn check(&self) -> Result<(), String> {
+        if let Some(owner) = &self.owner
+            && owner.uid.is_some() == owner.sid.is_some()
+        {
+            return Err("the owner has either a uid or a sid".to_owned());
+        }
+        let owner = self.owner.as_ref().and_then(|owner| owner.sid.as_ref());
+        let groups = self.groups.values().filter_map(|group| match group {
+            GroupId::Sid(sid) => Some(sid),
+            GroupId::Gid(_) => None,
+        });
+        match groups.chain(owner).find(|sid| !is_sid(sid)) {
+            Some(text) => Err(format!("'{}' is not a SID", text.escape_debug())),
+            None => Ok(()),
+        }
     }
 
     fn write(&self, home: &Path, path: &Path) -> io::Result<()> {
@@ -236,6 +259,18 @@ impl Settings {
         file.persist_noclobber(path).map_err(|error| error.error)?;
         Ok(())
     }
+}
+
+/// True for the text form of a SID, as the system writes it: `S-1-`, the authority, and one to fifteen numbers.
+fn is_sid(text: &str) -> bool {
+    let Some(numbers) = text.strip_prefix("S-1-") else {
+        return false;
+    };
+    let is_number = |part: &str| {
+        !part.is_empty() && part.len() <= 15 && part.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let count = numbers.split('-').count();
+    (2..=16).contains(&count) && numbers.split('-').all(is_number)
 }
 
 #[cfg(test)]

@@ -82,7 +82,7 @@ pub fn listen(path: &Path, mode: Mode) -> Result<Pipe, ErrorReport> {
     let fail = |error: io::Error| refused(path, &error.to_string());
     #[cfg(unix)]
     {
-        check_folder(path)?;
+        check_folder(path, mode)?;
         clear(path)?;
     }
     let name = path.to_fs_name::<GenericFilePath>().map_err(fail)?;
@@ -131,13 +131,18 @@ fn descriptor(
     interprocess::os::windows::security_descriptor::SecurityDescriptor::deserialize(&text)
 }
 
-/// In a folder that others can change, they could put their own socket into the place of ours.
+/// In a folder that others can change, they could put their own socket into the place of ours. In a sticky one they could only
+/// be there first, which matters for a service that many look for.
 #[cfg(unix)]
-fn check_folder(path: &Path) -> Result<(), ErrorReport> {
+fn check_folder(path: &Path, mode: Mode) -> Result<(), ErrorReport> {
     use std::os::unix::fs::MetadataExt;
 
     const STICKY: u32 = 0o1000;
     let folder = path.parent().unwrap_or(path);
+    if mode == Mode::System {
+        return crate::private::check_way(folder)
+            .map_err(|error| refused(path, &format!("its folder cannot be used: {error}")));
+    }
     let metadata = std::fs::metadata(folder)
         .map_err(|error| refused(path, &format!("its folder cannot be used: {error}")))?;
     let owner = metadata.uid();

@@ -1,10 +1,6 @@
 //! Who the caller is and what it is a member of, with real accounts and groups of this machine.
 #![cfg(unix)]
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a panic is how a test fails"
-)]
+#![expect(clippy::indexing_slicing, reason = "a panic is how a test fails")]
 
 use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
