@@ -10,7 +10,7 @@ use cs_contract::ErrorId;
 use crate::workspace::root;
 
 /// The crates that may be used, for each crate of the product. What tests use beside them does not count.
-const MAY_USE: [(&str, &[&str]); 7] = [
+const MAY_USE: [(&str, &[&str]); 8] = [
     ("cs-model", &[]),
     ("cs-contract", &[]),
     ("cs-rbac", &["cs-model"]),
@@ -33,10 +33,12 @@ const MAY_USE: [(&str, &[&str]); 7] = [
             "cs-contract",
             "cs-engine",
             "cs-model",
+            "cs-peer",
             "cs-rbac",
             "cs-store",
         ],
     ),
+    ("cs-peer", &[]),
 ];
 
 /// Crates that touch nothing but what they are given. Files come in open.

@@ -1,9 +1,4 @@
 //! An error while deciding denies, and leaves a line that says so.
-#![expect(
-    clippy::unwrap_used,
-    reason = "helpers of tests stop at the first surprise"
-)]
-
 mod support;
 
 use cs_archive::PackageEvent;

@@ -1,7 +1,5 @@
 //! Every cmdlet as every predefined role and copies of it with smaller scopes, as each group, and as nobody: what the engine decides is
 //! what `tests/golden/role-matrix.txt` says, which administrators can read.
-#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
-
 mod support;
 
 use std::collections::BTreeSet;

@@ -50,17 +50,24 @@ impl Membership {
         self.named(name).next().is_some()
     }
 
+    /// True when one of the groups has this name and this identifier, or this name and none.
+    #[must_use]
+    pub fn has_group(&self, name: &str, sid: &str) -> bool {
+        self.named(name).any(|group| {
+            let own = group.sid.as_ref();
+            own.is_none_or(|own| own.eq_ignore_ascii_case(sid))
+        })
+    }
+
     /// True when the account is a member of a role: of the group of its name and, when the role is tied to a group, of that very
     /// group. A group that was made anew under the name of a deleted one has another identifier and makes nobody a member.
     #[must_use]
     pub fn is_in(&self, role: &Role) -> bool {
-        self.named(role.identity.as_str()).any(|group| {
-            !role.bound
-                || group
-                    .sid
-                    .as_ref()
-                    .is_none_or(|sid| sid.eq_ignore_ascii_case(&role.sid))
-        })
+        let name = role.identity.as_str();
+        match role.bound {
+            true => self.has_group(name, &role.sid),
+            false => self.has(name),
+        }
     }
 
     fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Group> {

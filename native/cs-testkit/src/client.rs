@@ -36,7 +36,12 @@ impl RawClient {
     /// Connects.
     #[must_use]
     pub fn connect(pipe: &Path) -> Self {
-        let stream = UnixStream::connect(pipe).unwrap();
+        Self::over(UnixStream::connect(pipe).unwrap())
+    }
+
+    /// Speaks over a stream that somebody else connected.
+    #[must_use]
+    pub fn over(stream: UnixStream) -> Self {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         Self {

@@ -12,12 +12,14 @@
 
 mod client;
 mod host;
+mod other;
 mod pattern;
 mod transcript;
 mod users;
 
 pub use client::{Frame, RawClient};
 pub use host::{Home, Host};
+pub use other::{ClientAs, client_as, relay};
 pub use pattern::{Saved, matches};
 pub use transcript::{Transcript, play, transcripts};
 pub use users::Accounts;

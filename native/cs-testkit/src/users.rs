@@ -1,5 +1,8 @@
 //! Real accounts and groups of this machine, made for one test and removed with it.
 
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -20,6 +23,7 @@ pub struct Accounts {
     prefix: String,
     users: Vec<String>,
     groups: Vec<String>,
+    has_many: bool,
 }
 
 impl Accounts {
@@ -45,6 +49,7 @@ impl Accounts {
             prefix: format!("{MARK}{}x{number}", getpid()),
             users: Vec::new(),
             groups: Vec::new(),
+            has_many: false,
         })
     }
 
@@ -96,6 +101,19 @@ impl Accounts {
         user.expect("the user was made").uid.as_raw()
     }
 
+    /// Makes many groups at once, each with one user as its member. Their ids go up from `first_id`.
+    pub fn many_groups(&mut self, user: &str, count: u32, first_id: u32) {
+        let user = self.name(user);
+        let lines: String = (0..count)
+            .map(|number| {
+                let (name, gid) = (self.name(&format!("n{number}")), first_id + number);
+                format!("{name}:x:{gid}:{user}\n")
+            })
+            .collect();
+        edit_group_file(|text| text + &lines);
+        self.has_many = true;
+    }
+
     /// Takes a user into a group.
     pub fn join(&self, user: &str, group: &str) {
         manage("gpasswd", &["-a", &self.name(user), &self.name(group)]);
@@ -138,7 +156,36 @@ impl Drop for Accounts {
         for group in &self.groups {
             let _gone_already = try_manage("groupdel", &[group]);
         }
+        if self.has_many {
+            let start = self.name("n");
+            edit_group_file(|text| {
+                let kept = text.split_inclusive('\n');
+                kept.filter(|line| !line.starts_with(&start)).collect()
+            });
+        }
     }
+}
+
+/// Changes the file of groups as the system's own tools do: they keep away while `group.lock` names a process that lives.
+fn edit_group_file(change: impl FnOnce(String) -> String) {
+    let (lock, new) = (
+        Path::new("/etc/group.lock"),
+        Path::new("/etc/group.csvault"),
+    );
+    let mut tries = 0;
+    loop {
+        match std::fs::File::create_new(lock) {
+            Ok(mut file) => break write!(file, "{}", getpid()).unwrap(),
+            Err(error) => assert!(tries < TRIES, "{}: {error}", lock.display()),
+        }
+        tries += 1;
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let text = std::fs::read_to_string("/etc/group").unwrap();
+    std::fs::write(new, change(text)).unwrap();
+    std::fs::set_permissions(new, PermissionsExt::from_mode(0o644)).unwrap();
+    std::fs::rename(new, "/etc/group").unwrap();
+    std::fs::remove_file(lock).unwrap();
 }
 
 fn gid(name: &str) -> u32 {

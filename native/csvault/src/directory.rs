@@ -1,5 +1,11 @@
 //! Accounts and groups: who an account is, and what it is a member of, by the machine's own databases and `settings.json`.
 
+mod asking;
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -7,7 +13,9 @@ use std::time::{Duration, Instant};
 use cs_engine::{Directory, GroupInfo};
 use cs_rbac::{Caller, Group, Membership};
 
-use crate::settings::Settings;
+use crate::peer::PrincipalId;
+use crate::settings::{GroupId, Settings};
+use asking::Asking;
 
 /// How long a membership is remembered.
 const REMEMBERED: Duration = Duration::from_secs(2);
@@ -15,15 +23,29 @@ const REMEMBERED: Duration = Duration::from_secs(2);
 /// Accounts beyond this number are looked up each time, so that memory stays bounded.
 const REMEMBERED_ACCOUNTS: usize = 256;
 
-/// The kernel's stand-in for accounts that have no place here.
-#[cfg(unix)]
-const NOBODY: u32 = 65_534;
+/// How long the system may take to say what an account is a member of.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The accounts of this machine, as the settings complete them.
 #[derive(Debug)]
 pub struct Accounts {
     settings: Arc<Settings>,
-    callers: Mutex<HashMap<u32, (Instant, Arc<Caller>)>>,
+    callers: Mutex<HashMap<PrincipalId, (Instant, Arc<Caller>)>>,
+    asking: Asking,
+    /// The kernel's stand-in for accounts that have no place here.
+    #[cfg(unix)]
+    nobody: u32,
+}
+
+/// An account of which nothing is known, not even its groups: it is denied everything, for that reason.
+#[must_use]
+pub fn unknown(id: &PrincipalId) -> Caller {
+    Caller {
+        principal: id.to_string(),
+        is_owner: false,
+        is_local_administrator: false,
+        member_of: None,
+    }
 }
 
 impl Accounts {
@@ -33,178 +55,121 @@ impl Accounts {
         Self {
             settings,
             callers: Mutex::default(),
+            asking: Asking::default(),
+            #[cfg(unix)]
+            nobody: unix::nobody(),
         }
     }
 
-    /// The caller with a user id, if that was found out less than two seconds ago.
+    /// The caller with an id, as it is now or was at most two seconds ago. Denied everything when the system takes too long.
+    pub async fn caller(self: &Arc<Self>, id: &PrincipalId) -> Arc<Caller> {
+        if let Some(caller) = self.remembered(id) {
+            return caller;
+        }
+        let accounts = Arc::clone(self);
+        let asked = self
+            .asking
+            .ask(id, PATIENCE, move |id| accounts.look_up(id));
+        asked.await.unwrap_or_else(|| Arc::new(unknown(id)))
+    }
+
+    /// The same for a thread that may wait for as long as the system takes.
     #[must_use]
-    pub fn remembered(&self, uid: u32) -> Option<Arc<Caller>> {
+    pub fn caller_now(&self, id: &PrincipalId) -> Arc<Caller> {
+        self.remembered(id).unwrap_or_else(|| self.look_up(id))
+    }
+
+    /// The caller with an id, if that was found out less than two seconds ago.
+    fn remembered(&self, id: &PrincipalId) -> Option<Arc<Caller>> {
         let callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
-        let (since, caller) = callers.get(&uid)?;
+        let (since, caller) = callers.get(id)?;
         (since.elapsed() < REMEMBERED).then(|| Arc::clone(caller))
     }
 
-    /// The caller with a user id, asked from the system, which may take a while.
-    #[must_use]
-    pub fn look_up(&self, uid: u32) -> Arc<Caller> {
+    /// The caller with an id, asked from the system, which may take a while.
+    fn look_up(&self, id: &PrincipalId) -> Arc<Caller> {
+        // What is true now may change while the system looks: the two seconds begin before.
         let asked = Instant::now();
-        let caller = Arc::new(self.caller(uid));
+        let caller = Arc::new(self.ask_system(id));
         let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
         if callers.len() >= REMEMBERED_ACCOUNTS {
             callers.retain(|_, (since, _)| since.elapsed() < REMEMBERED);
         }
         if callers.len() < REMEMBERED_ACCOUNTS {
-            callers.insert(uid, (asked, Arc::clone(&caller)));
+            callers.insert(id.clone(), (asked, Arc::clone(&caller)));
         }
         caller
     }
 
+    fn is_owner(&self, id: &PrincipalId) -> bool {
+        let owner = self.settings.owner.as_ref();
+        owner.is_some_and(|owner| owner.is(id))
+    }
+
     /// The groups that the settings give an account of exactly this name.
-    fn given(&self, account: &str) -> Option<Vec<Group>> {
+    fn given(&self, account: &str) -> Vec<Group> {
         let group = |name: &String| Group {
             name: name.clone(),
             sid: None,
         };
-        let names = self.settings.members.get(account)?;
-        Some(names.iter().map(group).collect())
+        let names = self.settings.members.get(account);
+        names.into_iter().flatten().map(group).collect()
     }
 
-    /// The id that the settings give a group name, with the name as it is written there.
-    fn given_id(&self, name: &str) -> Option<(&String, u32)> {
+    /// What the settings give a group name, with the name as it is written there.
+    fn given_id(&self, name: &str) -> Option<(&String, &GroupId)> {
         let mut groups = self.settings.groups.iter();
-        groups
-            .find(|(given, _)| given.eq_ignore_ascii_case(name))
-            .map(|(given, gid)| (given, *gid))
+        groups.find(|(given, _)| given.eq_ignore_ascii_case(name))
     }
 
-    /// The names that the settings give a group id of this machine.
-    #[cfg(unix)]
-    fn names_given_to(&self, gid: u32) -> impl Iterator<Item = &String> {
+    /// The names that the settings give a group of this machine.
+    fn names_given_to(&self, id: &GroupId) -> impl Iterator<Item = &String> {
         let groups = self.settings.groups.iter();
         groups
-            .filter(move |(_, given)| **given == gid)
+            .filter(move |(_, given)| *given == id)
             .map(|(name, _)| name)
     }
 }
 
-/// The SID of a Unix group, in the well-known form that Samba uses: authority 22 is "Unix",
-/// 2 is "group". It is the id that a role remembers, so that a deleted group's successor of the same name is another group.
-#[must_use]
-pub fn sid_of_group(gid: u32) -> String {
+/// The SID of a group that the settings give an id.
+fn sid_of(group: &GroupId) -> String {
+    match group {
+        GroupId::Gid(gid) => sid_of_gid(*gid),
+        GroupId::Sid(sid) => sid.clone(),
+    }
+}
+
+/// The SID of a Unix group, in the well-known form that Samba uses: authority 22 is "Unix", 2 is "group". It is the id that a role
+/// remembers, so that a deleted group's successor of the same name is another group.
+fn sid_of_gid(gid: u32) -> String {
     format!("S-1-22-2-{gid}")
-}
-
-#[cfg(unix)]
-impl Accounts {
-    fn caller(&self, uid: u32) -> Caller {
-        let nobody = Caller {
-            principal: format!("nobody (uid {uid})"),
-            is_owner: false,
-            is_local_administrator: false,
-            member_of: Some(Membership::default()),
-        };
-        if uid == NOBODY {
-            return nobody;
-        }
-        let user = nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(uid));
-        let (name, member_of) = match user {
-            Ok(Some(user)) => {
-                let member_of = self.membership(&user).ok();
-                (Some(user.name), member_of)
-            }
-            // An id without an account: a person perhaps, but a member of nothing.
-            Ok(None) => (None, Some(Membership::default())),
-            Err(_) => (None, None),
-        };
-        Caller {
-            principal: match name {
-                Some(name) => format!("{name} (uid {uid})"),
-                None => format!("uid {uid}"),
-            },
-            is_owner: self.settings.owner.is_some_and(|owner| owner.uid == uid),
-            is_local_administrator: uid == 0,
-            member_of,
-        }
-    }
-
-    /// An account's groups: the machine's own, the names that the settings give those, and what the settings give the account.
-    fn membership(&self, user: &nix::unistd::User) -> Result<Membership, String> {
-        let fail = |error: nix::Error| error.desc().to_owned();
-        let name = std::ffi::CString::new(user.name.as_str()).map_err(|error| error.to_string())?;
-        let ids = nix::unistd::getgrouplist(&name, user.gid).map_err(fail)?;
-        let mut groups = Vec::with_capacity(ids.len());
-        for id in ids {
-            let id = id.as_raw();
-            let group = nix::unistd::Group::from_gid(id.into()).map_err(fail)?;
-            let name = group.map(|group| group.name);
-            // A name that the settings give another id belongs to that one alone.
-            let name = name.filter(|name| self.given_id(name).is_none_or(|(_, given)| given == id));
-            let names = name.into_iter().chain(self.names_given_to(id).cloned());
-            groups.extend(names.map(|name| Group {
-                name,
-                sid: Some(sid_of_group(id)),
-            }));
-        }
-        groups.extend(self.given(&user.name).unwrap_or_default());
-        Ok(Membership::new(groups))
-    }
-}
-
-#[cfg(not(unix))]
-impl Accounts {
-    /// Never called: on this system no caller is identified, and so none is let in.
-    fn caller(&self, uid: u32) -> Caller {
-        Caller {
-            principal: format!("uid {uid}"),
-            is_owner: false,
-            is_local_administrator: false,
-            member_of: None,
-        }
-    }
 }
 
 impl Directory for Accounts {
     fn caller(&self, account: &str) -> Result<Option<Caller>, String> {
-        #[cfg(unix)]
-        {
-            let user =
-                nix::unistd::User::from_name(account).map_err(|error| error.desc().to_owned())?;
-            if let Some(user) = user {
-                return Ok(Some((*self.look_up(user.uid.as_raw())).clone()));
-            }
+        if let Some(caller) = self.caller_of(account)? {
+            return Ok(Some(caller));
         }
         // Accounts of the settings that the machine does not know; people write their names in any case.
         let mut known = self.settings.members.keys();
         let name = known.find(|name| name.eq_ignore_ascii_case(account));
-        let groups = name.and_then(|name| self.given(name));
-        Ok(groups.map(|groups| Caller {
-            principal: name.cloned().unwrap_or_default(),
+        Ok(name.map(|name| Caller {
+            principal: name.clone(),
             is_owner: false,
             is_local_administrator: false,
-            member_of: Some(Membership::new(groups)),
+            member_of: Some(Membership::new(self.given(name))),
         }))
     }
 
     fn group(&self, name: &str) -> Result<Option<GroupInfo>, String> {
-        if let Some((name, gid)) = self.given_id(name) {
+        if let Some((name, group)) = self.given_id(name) {
             return Ok(Some(GroupInfo {
                 name: name.clone(),
-                sid: Some(sid_of_group(gid)),
+                sid: Some(sid_of(group)),
             }));
         }
-        #[cfg(unix)]
-        {
-            // In small letters too, since many systems take no others for the names of groups.
-            for name in [name, &name.to_ascii_lowercase()] {
-                let group =
-                    nix::unistd::Group::from_name(name).map_err(|error| error.desc().to_owned())?;
-                if let Some(group) = group {
-                    return Ok(Some(GroupInfo {
-                        sid: Some(sid_of_group(group.gid.as_raw())),
-                        name: group.name,
-                    }));
-                }
-            }
+        if let Some(group) = self.group_of_the_system(name)? {
+            return Ok(Some(group));
         }
         let mut given = self.settings.members.values().flatten();
         let given = given.find(|given| given.eq_ignore_ascii_case(name));
@@ -219,6 +184,11 @@ impl Directory for Accounts {
 mod tests {
     use super::*;
 
+    fn has_sid(membership: &Membership, sid: &str) -> bool {
+        let mut groups = membership.groups().iter();
+        groups.any(|group| group.sid.as_deref() == Some(sid))
+    }
+
     fn accounts(settings: Settings) -> Accounts {
         Accounts::new(Arc::new(settings))
     }
@@ -226,17 +196,20 @@ mod tests {
     #[test]
     fn nobody_is_a_member_of_nothing_and_never_the_owner() {
         let settings = Settings {
-            owner: Some(crate::settings::Owner { uid: NOBODY }),
+            owner: Some(crate::settings::Owner {
+                uid: Some(65_534),
+                sid: None,
+            }),
             ..Settings::default()
         };
-        let caller = accounts(settings).look_up(NOBODY);
+        let caller = accounts(settings).look_up(&PrincipalId::Uid(65_534));
         assert_eq!(caller.member_of, Some(Membership::default()));
         assert!(!caller.is_owner && !caller.is_local_administrator);
     }
 
     #[test]
     fn an_id_without_account_is_a_member_of_nothing() {
-        let caller = accounts(Settings::default()).look_up(3_999_999_999);
+        let caller = accounts(Settings::default()).look_up(&PrincipalId::Uid(3_999_999_999));
         assert_eq!(
             (caller.principal.as_str(), &caller.member_of),
             ("uid 3999999999", &Some(Membership::default()))
@@ -249,7 +222,11 @@ mod tests {
             .unwrap()
             .unwrap();
         let settings = Settings {
-            groups: [("RTCUniversalReadOnlyAdmins".to_owned(), root.gid.as_raw())].into(),
+            groups: [(
+                "RTCUniversalReadOnlyAdmins".to_owned(),
+                GroupId::Gid(root.gid.as_raw()),
+            )]
+            .into(),
             members: [
                 (root.name.clone(), vec!["CsHelpDesk".to_owned()]),
                 (
@@ -261,20 +238,18 @@ mod tests {
             ..Settings::default()
         };
         let accounts = accounts(settings);
-        let caller = accounts.look_up(0);
-        assert!(Arc::ptr_eq(&caller, &accounts.remembered(0).unwrap()));
+        let caller = accounts.look_up(&PrincipalId::Uid(0));
         let groups = caller.member_of.clone().unwrap();
         assert!(groups.has("RTCUniversalReadOnlyAdmins"), "{groups:?}");
         assert!(groups.has("CsHelpDesk"), "{groups:?}");
         let sid = format!("S-1-22-2-{}", root.gid);
-        let has_sid = |group: &Group| group.sid.as_deref() == Some(sid.as_str());
-        assert!(groups.groups().iter().any(has_sid), "{groups:?}");
+        assert!(has_sid(&groups, &sid), "{groups:?}");
         let group = accounts.group("rtcuniversalreadonlyadmins").unwrap();
         assert_eq!(
             group,
             Some(GroupInfo {
                 name: "RTCUniversalReadOnlyAdmins".to_owned(),
-                sid: Some(sid.clone())
+                sid: Some(sid)
             })
         );
         let given = accounts.group("cshelpdesk").unwrap();
@@ -286,13 +261,108 @@ mod tests {
             })
         );
         assert_eq!(accounts.group("no such group").unwrap(), None);
-        let named = Directory::caller(&accounts, &root.name).unwrap().unwrap();
-        assert_eq!(named.member_of, Some(groups));
-        let ken = Directory::caller(&accounts, "KenMyer").unwrap().unwrap();
-        assert!(ken.member_of.unwrap().has("CsVoiceAdministrator"));
-        assert_eq!(ken.principal, "kenmyer");
-        assert_eq!(Directory::caller(&accounts, "0").unwrap(), None);
-        assert_eq!(Directory::caller(&accounts, "ken myer").unwrap(), None);
-        assert!(accounts.remembered(1).is_none());
+        let named = |name: &str| Directory::caller(&accounts, name).unwrap();
+        assert_eq!(named(&root.name).unwrap().member_of, Some(groups));
+        let ken = named("KenMyer").unwrap();
+        assert!(ken.principal == "kenmyer" && ken.member_of.unwrap().has("CsVoiceAdministrator"));
+        assert!(named("0").is_none() && named("ken myer").is_none());
+        assert!(Arc::ptr_eq(
+            &caller,
+            &accounts.remembered(&PrincipalId::Uid(0)).unwrap()
+        ));
+        assert!(accounts.remembered(&PrincipalId::Uid(1)).is_none());
+    }
+
+    /// What an account of the machine is a member of, asked anew.
+    fn asked(accounts: &Accounts, uid: u32) -> Membership {
+        let caller = accounts.look_up(&PrincipalId::Uid(uid));
+        caller.member_of.clone().unwrap_or_default()
+    }
+
+    #[test]
+    fn a_group_made_anew_or_renamed_is_another_one() {
+        let Some(mut machine) =
+            cs_testkit::Accounts::new("a_group_made_anew_or_renamed_is_another_one")
+        else {
+            return;
+        };
+        let name = machine.name("Operators");
+        let gid = machine.group("Operators");
+        machine.group("others");
+        let uid = machine.user("ken", "others", &["Operators"]);
+        let accounts = accounts(Settings::default());
+        // What New-CsAdminRole keeps in the role.
+        let group = accounts.group(&name).unwrap().unwrap();
+        let sid = group.sid.clone().unwrap();
+        assert_eq!(sid, format!("S-1-22-2-{gid}"));
+        assert!(asked(&accounts, uid).has_group(&name, &sid));
+        assert!(asked(&accounts, uid).has_group(&name.to_ascii_uppercase(), &sid));
+
+        machine.rename_group("Operators", "Renamed");
+        assert!(!asked(&accounts, uid).has_group(&name, &sid));
+        assert!(!asked(&accounts, uid).has_group(&machine.name("Renamed"), "S-1-22-2-1"));
+        machine.rename_group("Renamed", "Operators");
+        assert!(asked(&accounts, uid).has_group(&name, &sid));
+
+        // The same name again, under another id.
+        machine.remove_group("Operators");
+        assert!(!asked(&accounts, uid).has_group(&name, &sid));
+        machine.group_with_id("Operators", gid + 1_000_000);
+        machine.join("ken", "Operators");
+        assert!(asked(&accounts, uid).has(&name));
+        assert!(!asked(&accounts, uid).has_group(&name, &sid));
+        // The same id again, under another name.
+        machine.group_with_id("Guests", gid);
+        machine.join("ken", "Guests");
+        machine.remove_group("Operators");
+        assert!(has_sid(&asked(&accounts, uid), &sid));
+        assert!(!asked(&accounts, uid).has_group(&name, &sid));
+    }
+
+    #[test]
+    fn a_name_that_the_settings_give_is_no_group_of_the_machine() {
+        let Some(mut machine) =
+            cs_testkit::Accounts::new("a_name_that_the_settings_give_is_no_group_of_the_machine")
+        else {
+            return;
+        };
+        // A group of the machine is called like a role, and the settings say that the role's members are in another one.
+        let name = machine.name("Operators");
+        machine.group("Operators");
+        let meant = machine.group("meant");
+        let like = machine.user("like", "Operators", &[]);
+        let real = machine.user("real", "meant", &[]);
+        let settings = |name: String| Settings {
+            groups: [(name, GroupId::Gid(meant))].into(),
+            ..Settings::default()
+        };
+        for given in [name.clone(), name.to_ascii_uppercase()] {
+            let accounts = accounts(settings(given.clone()));
+            assert!(!asked(&accounts, like).has(&name), "{given}");
+            assert!(asked(&accounts, real).has(&name), "{given}");
+            let group = accounts.group(&name).unwrap().unwrap();
+            assert_eq!(group.sid, Some(format!("S-1-22-2-{meant}")));
+        }
+    }
+
+    #[test]
+    fn a_group_is_found_in_small_letters_too() {
+        let Some(mut machine) = cs_testkit::Accounts::new("a_group_is_found_in_small_letters_too")
+        else {
+            return;
+        };
+        let gid = machine.group("helpdesk");
+        let accounts = accounts(Settings::default());
+        let name = machine.name("HelpDesk");
+        let group = accounts.group(&name).unwrap().unwrap();
+        assert_eq!(group.name, machine.name("helpdesk"));
+        assert_eq!(group.sid, Some(format!("S-1-22-2-{gid}")));
+        for other in [
+            format!("{name} "),
+            name.replace('e', "е"),
+            format!("{name}\0"),
+        ] {
+            assert_eq!(accounts.group(&other).unwrap(), None, "{other:?}");
+        }
     }
 }

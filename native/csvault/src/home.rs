@@ -89,6 +89,10 @@ pub fn prepare(path: &Path, mode: Mode) -> Result<(), ErrorReport> {
         Ok(_) => {}
     }
     check(path, private::own_uid())?;
+    #[cfg(unix)]
+    if mode == Mode::System {
+        private::check_way(path).map_err(fail)?;
+    }
     tighten(path, mode).map_err(fail)?;
     let temporary = path.join("tmp");
     match make(&temporary) {
@@ -112,13 +116,13 @@ pub fn sweep(home: &Path) {
 }
 
 fn make(path: &Path) -> io::Result<()> {
-    let mut builder = DirBuilder::new();
     #[cfg(unix)]
     {
         use std::os::unix::fs::DirBuilderExt;
-        builder.mode(0o700);
+        DirBuilder::new().mode(0o700).create(path)
     }
-    builder.create(path)
+    #[cfg(not(unix))]
+    DirBuilder::new().create(path)
 }
 
 /// In system mode others must reach the socket inside; they still cannot list the folder nor open its files.

@@ -1,7 +1,9 @@
 //! One service for one home: a lock that the system releases when its holder ends, however it ends.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, Write};
+use std::io;
+#[cfg(unix)]
+use std::io::{Read, Seek, Write};
 use std::path::Path;
 
 use cs_contract::{ErrorId, ErrorReport};

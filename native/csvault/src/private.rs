@@ -48,6 +48,48 @@ pub fn writable_by_others(metadata: &Metadata) -> bool {
     }
 }
 
+/// Checks the way to a folder, from the root: whoever could put another folder or link into the place of one of its parts could
+/// let others talk to a service of their own. Parts belong to root or this account, and nobody else can change them but in a
+/// sticky folder, where each can only touch what is theirs. Nobody else can make anything in the last part at all.
+///
+/// # Errors
+/// A sentence that names the part, and its owner and mode.
+#[cfg(unix)]
+pub fn check_way(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::MetadataExt;
+
+    const STICKY: u32 = 0o1000;
+    let refused = |part: &Path, metadata: &Metadata, what: &str| {
+        let (mode, uid) = (metadata.mode() & 0o7777, metadata.uid());
+        let text = format!(
+            "{what} {} (which belongs to user id {uid} and has mode {mode:04o})",
+            part.display()
+        );
+        Err(io::Error::new(io::ErrorKind::PermissionDenied, text))
+    };
+    let is_foreign = |metadata: &Metadata| metadata.uid() != 0 && Some(metadata.uid()) != own_uid();
+    // As it is written, for its links, and as it is.
+    for way in [folder, &folder.canonicalize()?] {
+        for part in way.ancestors().filter(|part| part.has_root()) {
+            let metadata = std::fs::symlink_metadata(part)?;
+            if metadata.is_symlink() {
+                if is_foreign(&metadata) {
+                    return refused(part, &metadata, "it leads through the symbolic link");
+                }
+                continue;
+            }
+            if is_foreign(&metadata) {
+                return refused(part, &metadata, "another account owns the folder");
+            }
+            let is_last = part == way;
+            if writable_by_others(&metadata) && (is_last || metadata.mode() & STICKY == 0) {
+                return refused(part, &metadata, "other accounts can write in the folder");
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Makes everything that this process creates from now on private, whatever it was started with.
 pub fn keep_new_files_private() {
     #[cfg(unix)]

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::audit::AuditRules;
 use crate::home::Mode;
+use crate::peer::PrincipalId;
 use crate::{precheck, private};
 
 /// The longest settings file, in bytes.
@@ -37,9 +38,9 @@ pub struct Settings {
     /// How many full files of the audit log are kept; all when it is absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audit_keep_files: Option<usize>,
-    /// Group names that stand for a group id of this machine.
+    /// Group names that stand for a group of this machine: its id, on Windows its SID.
     #[serde(default)]
-    pub groups: BTreeMap<String, u32>,
+    pub groups: BTreeMap<String, GroupId>,
     /// Groups and roles of accounts, beside those that the machine knows.
     #[serde(default)]
     pub members: BTreeMap<String, Vec<String>>,
@@ -48,12 +49,52 @@ pub struct Settings {
     pub limits: LimitSettings,
 }
 
-/// The owner of a store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// The owner of a store, in the one way that its system numbers accounts.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Owner {
     /// Its user id on this machine.
-    pub uid: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<u32>,
+    /// Its SID in text form, on Windows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sid: Option<String>,
+}
+
+impl Owner {
+    /// True for the account that is the owner.
+    #[must_use]
+    pub fn is(&self, id: &PrincipalId) -> bool {
+        match id {
+            PrincipalId::Uid(uid) => self.uid == Some(*uid),
+            PrincipalId::Sid(sid) => self.sid.as_deref() == Some(sid),
+            PrincipalId::NotYetKnown => false,
+        }
+    }
+
+    fn of(id: PrincipalId) -> Option<Self> {
+        match id {
+            PrincipalId::Uid(uid) => Some(Self {
+                uid: Some(uid),
+                sid: None,
+            }),
+            PrincipalId::Sid(sid) => Some(Self {
+                uid: None,
+                sid: Some(sid.to_string()),
+            }),
+            PrincipalId::NotYetKnown => None,
+        }
+    }
+}
+
+/// A group, in the way that its system numbers groups.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "a group is its id, or on Windows its SID")]
+pub enum GroupId {
+    /// A group id of this machine.
+    Gid(u32),
+    /// A SID in text form.
+    Sid(String),
 }
 
 /// Defines [`LimitSettings`] once: connection limits with their defaults, and those of packages.
@@ -137,7 +178,7 @@ impl Settings {
     #[must_use]
     pub fn new_home(mode: Mode) -> Self {
         let owner = match mode {
-            Mode::Embedded => private::own_uid().map(|uid| Owner { uid }),
+            Mode::Embedded => PrincipalId::own().and_then(Owner::of),
             Mode::System => None,
         };
         Self {
@@ -198,6 +239,10 @@ impl Settings {
             return Err(refused("the file is longer than 1 MiB"));
         }
         let text = precheck::check(&bytes).map_err(|fault| refused(&fault.to_string()))?;
+        // serde would take a list for the members in their order.
+        if !text.trim_start().starts_with('{') {
+            return Err(refused("it holds no object"));
+        }
         let settings: Self =
             serde_json::from_str(text).map_err(|error| refused(&error.to_string()))?;
         if settings.limits.calls_per_connection == Some(0) || settings.limits.connections == Some(0)
@@ -213,7 +258,26 @@ impl Settings {
         if settings.audit_keep_files == Some(0) {
             return Err(refused("auditKeepFiles must be at least 1"));
         }
+        settings.check().map_err(|fault| refused(&fault))?;
         Ok(settings)
+    }
+
+    /// Accounts and groups are numbered in one way, and that one can be read.
+    fn check(&self) -> Result<(), String> {
+        if let Some(owner) = &self.owner
+            && owner.uid.is_some() == owner.sid.is_some()
+        {
+            return Err("the owner has either a uid or a sid".to_owned());
+        }
+        let owner = self.owner.as_ref().and_then(|owner| owner.sid.as_ref());
+        let groups = self.groups.values().filter_map(|group| match group {
+            GroupId::Sid(sid) => Some(sid),
+            GroupId::Gid(_) => None,
+        });
+        match groups.chain(owner).find(|sid| !is_sid(sid)) {
+            Some(text) => Err(format!("'{}' is not a SID", text.escape_debug())),
+            None => Ok(()),
+        }
     }
 
     fn write(&self, home: &Path, path: &Path) -> io::Result<()> {
@@ -225,6 +289,18 @@ impl Settings {
         file.persist_noclobber(path).map_err(|error| error.error)?;
         Ok(())
     }
+}
+
+/// True for the text form of a SID, as the system writes it: `S-1-`, the authority, and one to fifteen numbers.
+fn is_sid(text: &str) -> bool {
+    let Some(numbers) = text.strip_prefix("S-1-") else {
+        return false;
+    };
+    let is_number = |part: &str| {
+        !part.is_empty() && part.len() <= 15 && part.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let count = numbers.split('-').count();
+    (2..=16).contains(&count) && numbers.split('-').all(is_number)
 }
 
 #[cfg(test)]
@@ -247,7 +323,10 @@ mod tests {
     fn a_new_home_names_its_maker_and_reads_back() {
         let home = tempfile::tempdir().unwrap();
         let first = Settings::load(home.path(), Mode::Embedded).unwrap();
-        assert_eq!(first.owner.map(|owner| owner.uid), private::own_uid());
+        assert_eq!(
+            first.owner.clone().map(|owner| owner.uid),
+            Some(private::own_uid())
+        );
         assert_eq!(Settings::load(home.path(), Mode::Embedded).unwrap(), first);
         let system = tempfile::tempdir().unwrap();
         assert_eq!(
@@ -267,6 +346,11 @@ mod tests {
         assert!(fault.contains("line 2"), "{fault}");
         let fault = load("{\"members\": {\"a\": [], \"A\": []}}").unwrap_err();
         assert!(fault.contains("twice"), "{fault}");
+        let fault = load("{\n\"groups\": {\"A\": -1}}").unwrap_err();
+        assert!(
+            fault.contains("a group is its id") && fault.contains("line 2"),
+            "{fault}"
+        );
         let fault = load("{\"limits\": {\"uploadByte\": 1}}").unwrap_err();
         assert!(fault.contains("uploadByte"), "{fault}");
         load("").unwrap_err();

@@ -25,6 +25,7 @@ pub struct Pipe {
 pub struct SocketName {
     path: PathBuf,
     /// Device and inode, to know it again.
+    #[cfg(unix)]
     identity: Option<(u64, u64)>,
 }
 
@@ -81,37 +82,67 @@ pub fn listen(path: &Path, mode: Mode) -> Result<Pipe, ErrorReport> {
     let fail = |error: io::Error| refused(path, &error.to_string());
     #[cfg(unix)]
     {
-        check_folder(path)?;
+        check_folder(path, mode)?;
         clear(path)?;
     }
     let name = path.to_fs_name::<GenericFilePath>().map_err(fail)?;
     // Created under the private umask: mode 0600 from its first moment.
     let options = ListenerOptions::new().name(name).reclaim_name(false);
-    let listener = options.create_tokio().map_err(fail)?;
-    let mut name = SocketName {
-        path: path.to_owned(),
-        identity: None,
+    #[cfg(windows)]
+    let options = {
+        use interprocess::os::windows::local_socket::ListenerOptionsExt;
+        options.security_descriptor(descriptor(mode).map_err(fail)?)
     };
+    let listener = options.create_tokio().map_err(fail)?;
     #[cfg(unix)]
-    {
+    let name = {
         use std::os::unix::fs::{MetadataExt, PermissionsExt};
         let metadata = std::fs::symlink_metadata(path).map_err(fail)?;
-        name.identity = Some((metadata.dev(), metadata.ino()));
         let bits = if mode == Mode::System { 0o666 } else { 0o600 };
         std::fs::set_permissions(path, PermissionsExt::from_mode(bits)).map_err(fail)?;
-    }
+        SocketName {
+            path: path.to_owned(),
+            identity: Some((metadata.dev(), metadata.ino())),
+        }
+    };
     #[cfg(not(unix))]
-    let _access_list_of_the_system = (mode, &mut name);
+    let name = SocketName {
+        path: path.to_owned(),
+    };
     Ok(Pipe { listener, name })
 }
 
-/// In a folder that others can change, they could put their own socket into the place of ours.
+/// Who may do what with a pipe on Windows. This account owns it, which is how clients know it, and alone may make further instances
+/// of it; nobody comes over the network. In system mode everybody with an account may read and write, and no more.
+#[cfg(windows)]
+fn descriptor(
+    mode: Mode,
+) -> io::Result<interprocess::os::windows::security_descriptor::SecurityDescriptor> {
+    /// Reading and writing of data and attributes: `FILE_GENERIC_READ | FILE_GENERIC_WRITE` without the right to make instances.
+    const USE: &str = "0x12019b";
+    let own = cs_peer::own_sid()?;
+    let everybody = match mode {
+        Mode::System => format!("(A;;{USE};;;AU)"),
+        Mode::Embedded => String::new(),
+    };
+    let text = format!("O:{own}D:P(D;;GA;;;NU)(A;;GA;;;{own}){everybody}");
+    let text = widestring::U16CString::from_str(text)
+        .map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
+    interprocess::os::windows::security_descriptor::SecurityDescriptor::deserialize(&text)
+}
+
+/// In a folder that others can change, they could put their own socket into the place of ours. In a sticky one they could only
+/// be there first, which matters for a service that many look for.
 #[cfg(unix)]
-fn check_folder(path: &Path) -> Result<(), ErrorReport> {
+fn check_folder(path: &Path, mode: Mode) -> Result<(), ErrorReport> {
     use std::os::unix::fs::MetadataExt;
 
     const STICKY: u32 = 0o1000;
     let folder = path.parent().unwrap_or(path);
+    if mode == Mode::System {
+        return crate::private::check_way(folder)
+            .map_err(|error| refused(path, &format!("its folder cannot be used: {error}")));
+    }
     let metadata = std::fs::metadata(folder)
         .map_err(|error| refused(path, &format!("its folder cannot be used: {error}")))?;
     let owner = metadata.uid();

@@ -1,5 +1,7 @@
 //! The two stores of a home.
 
+use std::fs::OpenOptions;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -7,6 +9,8 @@ use cs_contract::{ErrorId, ErrorReport};
 use cs_engine::{Clock, Ids, initial_content};
 use cs_model::StoreKind;
 use cs_store::{CommitInfo, SqliteStore, Store, StoreError};
+
+use crate::private;
 
 /// Both stores, open.
 pub struct Stores {
@@ -22,6 +26,9 @@ pub struct Stores {
 /// When a store cannot be opened or was written by a newer release.
 pub fn open(home: &Path, clock: &dyn Clock, ids: &dyn Ids) -> Result<Stores, ErrorReport> {
     let (central, local) = (home.join("central.db"), home.join("local.db"));
+    for store in [&central, &local] {
+        check_files(store)?;
+    }
     // Only what is not there yet needs it; both get the same, so that the roles have the same SIDs.
     let is_new = |path: &Path| std::fs::metadata(path).map_or(true, |metadata| metadata.len() == 0);
     let initial = if is_new(&central) || is_new(&local) {
@@ -43,6 +50,26 @@ pub fn open(home: &Path, clock: &dyn Clock, ids: &dyn Ids) -> Result<Stores, Err
         central: open(&central, StoreKind::Central)?,
         local: open(&local, StoreKind::Local)?,
     })
+}
+
+/// Checks the files of a store, as far as they are there: SQLite itself opens what it finds.
+fn check_files(store: &Path) -> Result<(), ErrorReport> {
+    for ending in ["", "-wal", "-shm"] {
+        let mut name = store.as_os_str().to_owned();
+        name.push(ending);
+        let path = Path::new(&name);
+        match private::open(path, OpenOptions::new().read(true)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => {
+                let text = format!("The store cannot be opened: {error}.");
+                return Err(ErrorReport::new(ErrorId::StoreFailed, text)
+                    .on("File", path.display().to_string())
+                    .hint("See who could write to it since when, and restore the store from a backup if you are not sure."));
+            }
+            Ok(_) => {}
+        }
+    }
+    Ok(())
 }
 
 /// The report of a store that keeps the service from starting.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use cs_contract::{ErrorId, ErrorReport};
 
 use crate::home::{self, Mode};
+use crate::peer::PrincipalId;
 use crate::{private, socket};
 
 /// What a connection is read from and written to.
@@ -23,7 +24,7 @@ pub struct Target {
     /// Its pipe.
     pub pipe: PathBuf,
     /// The account that it must belong to.
-    pub owner: Option<u32>,
+    pub owner: Option<PrincipalId>,
     /// True when it is the user's own, which is started when it does not run.
     pub is_own: bool,
 }
@@ -47,7 +48,7 @@ impl Target {
         let owner = set("CSVAULT_PIPE_OWNER");
         let is_own = owner.is_none() && set("CSVAULT_PIPE").is_none();
         let owner = match owner {
-            None => private::own_uid(),
+            None => PrincipalId::own(),
             Some(account) => Some(account_id(&account)?),
         };
         Ok(Self {
@@ -69,7 +70,7 @@ impl Target {
             {
                 return Ok(None);
             }
-            home::check(&self.home, self.owner)
+            home::check(&self.home, private::own_uid())
                 .map_err(|report| not_trusted(&self.home, report.message))?;
         }
         self.open()
@@ -89,7 +90,8 @@ impl Target {
         if !metadata.file_type().is_socket() {
             return Err(not_trusted(&self.pipe, format!("{pipe} is not a socket.")));
         }
-        self.expect(private::owner(&metadata), "the socket belongs to")?;
+        let owner = private::owner(&metadata).map(PrincipalId::Uid);
+        self.expect(owner, "the socket belongs to")?;
         let stream = match PipeStream::connect(&self.pipe) {
             Ok(stream) => stream,
             Err(error)
@@ -105,7 +107,7 @@ impl Target {
         // The file may have been another one a moment ago; whoever listens cannot hide from the system.
         let listener = getsockopt(&stream, PeerCredentials)
             .ok()
-            .map(|credentials| credentials.uid());
+            .map(|credentials| PrincipalId::Uid(credentials.uid()));
         self.expect(listener, "who listens there is")?;
         Ok(Some(Connection { stream }))
     }
@@ -114,6 +116,7 @@ impl Target {
     #[cfg(windows)]
     fn open(&self) -> Result<Option<Connection>, ErrorReport> {
         use std::os::windows::fs::OpenOptionsExt;
+        use std::os::windows::io::AsHandle;
 
         const SECURITY_IDENTIFICATION: u32 = 0x0001_0000;
         let mut options = std::fs::OpenOptions::new();
@@ -122,15 +125,19 @@ impl Target {
             .write(true)
             .security_qos_flags(SECURITY_IDENTIFICATION);
         match options.open(&self.pipe) {
-            Ok(stream) => Ok(Some(Connection { stream })),
+            Ok(stream) => {
+                let owner = cs_peer::owner_of(stream.as_handle()).ok();
+                let owner = owner.map(|sid| PrincipalId::Sid(sid.into()));
+                self.expect(owner, "it belongs to")?;
+                Ok(Some(Connection { stream }))
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(self.unreachable(&error)),
         }
     }
 
-    #[cfg(unix)]
-    fn expect(&self, found: Option<u32>, what: &str) -> Result<(), ErrorReport> {
-        let (Some(expected), Some(found)) = (self.owner, found) else {
+    fn expect(&self, found: Option<PrincipalId>, what: &str) -> Result<(), ErrorReport> {
+        let (Some(expected), Some(found)) = (&self.owner, &found) else {
             let text = format!("It cannot be told who listens at {}.", self.pipe.display());
             return Err(not_trusted(&self.pipe, text));
         };
@@ -138,7 +145,7 @@ impl Target {
             return Ok(());
         }
         let text = format!(
-            "The pipe {} is not used: {what} user id {found} and not user id {expected}.",
+            "The pipe {} is not used: {what} {found} and not {expected}.",
             self.pipe.display()
         );
         Err(not_trusted(&self.pipe, text))
@@ -170,13 +177,25 @@ fn not_trusted(path: &Path, text: String) -> ErrorReport {
     ErrorReport::new(ErrorId::HostNotTrusted, text).on("Pipe", path.display().to_string())
 }
 
-fn account_id(account: &str) -> Result<u32, ErrorReport> {
-    if let Ok(uid) = account.parse() {
-        return Ok(uid);
-    }
+fn account_id(account: &str) -> Result<PrincipalId, ErrorReport> {
     #[cfg(unix)]
-    if let Ok(Some(user)) = nix::unistd::User::from_name(account) {
-        return Ok(user.uid.as_raw());
+    {
+        // A name first: one may consist of digits.
+        if let Ok(Some(user)) = nix::unistd::User::from_name(account) {
+            return Ok(PrincipalId::Uid(user.uid.as_raw()));
+        }
+        if let Ok(uid) = account.parse() {
+            return Ok(PrincipalId::Uid(uid));
+        }
+    }
+    #[cfg(windows)]
+    {
+        if let Ok(Some(found)) = cs_peer::account_named(account) {
+            return Ok(PrincipalId::Sid(found.sid.into()));
+        }
+        if account.starts_with("S-1-") {
+            return Ok(PrincipalId::Sid(account.into()));
+        }
     }
     let text = format!(
         "CSVAULT_PIPE_OWNER names '{}', which is no account here.",

@@ -24,7 +24,7 @@ pub async fn run(service: Arc<Service>, stream: Stream, slot: ConnectionSlot) {
     let patience = Duration::from_millis(service.parts.limits.write_ms);
     let mut pipe = Pipe::new(stream);
     let (reading, writing) = pipe.split();
-    let mut session = Session::new(&service, &writing, &outbox, slot.uid);
+    let mut session = Session::new(&service, &writing, &outbox, slot);
     let mut writing = std::pin::pin!(write_frames(&writing, &outbox, patience));
     let told = {
         let reading = read_frames(&service, &mut session, reading);
@@ -45,7 +45,6 @@ pub async fn run(service: Arc<Service>, stream: Stream, slot: ConnectionSlot) {
         let _a_client_that_does_not_listen = timeout(FAREWELL, farewell).await;
     }
     drop(session);
-    drop(slot);
 }
 
 /// How reading ended.

@@ -83,8 +83,8 @@ async fn accept(service: &Arc<Service>, listener: &Listener) {
 }
 
 fn admit(service: &Arc<Service>, stream: Stream) {
-    let slot = match peer::user_id(&stream) {
-        Some(uid) => service.admit(uid),
+    let slot = match peer::at_connect(&stream) {
+        Some(peer) => service.admit(peer),
         None => Err(ErrorReport::new(
             ErrorId::CallerUnidentified,
             "The operating system does not tell who you are, so nothing is allowed.",

@@ -62,6 +62,15 @@ impl Pipe {
 }
 
 impl Writing<'_> {
+    /// Who wrote what was read last.
+    ///
+    /// # Errors
+    /// What the system says.
+    #[cfg(windows)]
+    pub fn client(&self) -> io::Result<cs_peer::Identity> {
+        crate::peer::after_first_frame(self.stream)
+    }
+
     /// Writes what the client takes without waiting; 0 when it takes nothing now.
     #[cfg(unix)]
     pub fn write_now(&self, bytes: &[u8]) -> usize {

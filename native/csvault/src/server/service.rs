@@ -16,6 +16,7 @@ use tokio::sync::{Notify, watch};
 use super::call::{CallState, InputRules, StopReason};
 use super::outbox::Outbox;
 use crate::directory::Accounts;
+use crate::peer::{Peer, PrincipalId};
 use crate::settings::ServerLimits;
 
 /// Members may ask for the state and end the service.
@@ -75,7 +76,7 @@ pub struct Service {
 #[derive(Default)]
 struct Usage {
     connections: usize,
-    accounts: HashMap<u32, AccountUsage>,
+    accounts: HashMap<PrincipalId, AccountUsage>,
     running: HashMap<u64, (Arc<CallState>, Arc<Outbox>)>,
     next: u64,
 }
@@ -144,35 +145,20 @@ impl Service {
     ///
     /// # Errors
     /// When there are too many, in all or of this account.
-    pub fn admit(self: &Arc<Self>, uid: u32) -> Result<ConnectionSlot, ErrorReport> {
+    pub fn admit(self: &Arc<Self>, peer: Peer) -> Result<ConnectionSlot, ErrorReport> {
         let limits = &self.parts.limits;
         let mut usage = self.usage();
-        let of_account = usage
-            .accounts
-            .get(&uid)
-            .map_or(0, |account| account.connections);
-        let full = if usage.connections >= limits.connections {
-            Some(format!(
-                "The service has {} connections, which is all it takes.",
-                limits.connections
-            ))
-        } else if of_account >= limits.connections_per_account {
-            let most = limits.connections_per_account;
-            Some(format!(
-                "Your account has {most} connections to the service, which is all it may have."
-            ))
-        } else {
-            None
-        };
-        if let Some(text) = full {
-            return Err(ErrorReport::new(ErrorId::TooManyCalls, text)
-                .hint("Close other connections and repeat."));
+        if usage.connections >= limits.connections {
+            let most = limits.connections;
+            return Err(full(format!(
+                "The service has {most} connections, which is all it takes."
+            )));
         }
+        usage.admit(&peer.id, limits.connections_per_account)?;
         usage.connections += 1;
-        usage.accounts.entry(uid).or_default().connections += 1;
         Ok(ConnectionSlot {
             service: Arc::clone(self),
-            uid,
+            peer,
         })
     }
 
@@ -182,12 +168,12 @@ impl Service {
     /// When the account has too many, or the service ends.
     pub fn begin_call(
         self: &Arc<Self>,
-        uid: u32,
+        id: &PrincipalId,
         call: &Arc<CallState>,
         outbox: &Arc<Outbox>,
     ) -> Result<CallSlot, ErrorReport> {
         let mut usage = self.usage();
-        let account = usage.accounts.entry(uid).or_default();
+        let account = usage.accounts.entry(id.clone()).or_default();
         let most = self.parts.limits.calls_per_account;
         if account.calls >= most {
             let text =
@@ -202,7 +188,7 @@ impl Service {
             .insert(number, (Arc::clone(call), Arc::clone(outbox)));
         Ok(CallSlot {
             service: Arc::clone(self),
-            uid,
+            id: id.clone(),
             number,
         })
     }
@@ -241,42 +227,38 @@ impl Service {
 
     /// The same from a thread that may wait.
     #[must_use]
-    pub fn caller_now(&self, uid: u32) -> Arc<Caller> {
-        let accounts = &self.parts.accounts;
-        accounts
-            .remembered(uid)
-            .unwrap_or_else(|| accounts.look_up(uid))
+    pub fn caller_now(&self, peer: &Peer) -> Arc<Caller> {
+        match &peer.caller {
+            Some(caller) => Arc::clone(caller),
+            None => self.parts.accounts.caller_now(&peer.id),
+        }
     }
 
-    /// The caller with a user id, as it is now or was at most two seconds ago.
-    pub async fn caller(self: &Arc<Self>, uid: u32) -> Arc<Caller> {
-        if let Some(caller) = self.parts.accounts.remembered(uid) {
-            return caller;
+    /// The caller at the other end of a connection, as it is now or was at most two seconds ago.
+    pub async fn caller(self: &Arc<Self>, peer: &Peer) -> Arc<Caller> {
+        if let Some(caller) = &peer.caller {
+            return Arc::clone(caller);
         }
-        let accounts = Arc::clone(&self.parts.accounts);
-        let asked = tokio::task::spawn_blocking(move || accounts.look_up(uid));
-        asked.await.unwrap_or_else(|_| {
-            Arc::new(Caller {
-                principal: format!("uid {uid}"),
-                is_owner: false,
-                is_local_administrator: false,
-                member_of: None,
-            })
-        })
+        self.parts.accounts.caller(&peer.id).await
     }
 
     /// Lets those in who may ask for the state of the service or end it, and leaves a line about the others.
     ///
     /// # Errors
     /// `AccessDenied`.
-    pub fn manage(&self, uid: u32, caller: &Caller, method: &str) -> Result<(), ErrorReport> {
+    pub fn manage(
+        &self,
+        id: &PrincipalId,
+        caller: &Caller,
+        method: &str,
+    ) -> Result<(), ErrorReport> {
         let member = caller
             .member_of
             .as_ref()
             .is_some_and(|groups| groups.has(MANAGERS));
         let may = caller.is_owner
             || caller.is_local_administrator
-            || crate::private::own_uid() == Some(uid)
+            || PrincipalId::own().as_ref() == Some(id)
             || member;
         if may && method == "status" {
             return Ok(());
@@ -321,15 +303,31 @@ impl Service {
 /// A connection's place; given back when it is dropped.
 pub struct ConnectionSlot {
     service: Arc<Service>,
-    /// The account at the other end.
-    pub uid: u32,
+    /// Who is at the other end.
+    pub peer: Peer,
+}
+
+#[cfg(windows)]
+impl ConnectionSlot {
+    /// Puts a name to a connection that had none yet.
+    ///
+    /// # Errors
+    /// When that account has too many.
+    pub fn identify(&mut self, peer: Peer) -> Result<(), ErrorReport> {
+        let mut usage = self.service.usage();
+        let most = self.service.parts.limits.connections_per_account;
+        usage.admit(&peer.id, most)?;
+        usage.release(&self.peer.id, |account| account.connections -= 1);
+        self.peer = peer;
+        Ok(())
+    }
 }
 
 impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         let mut usage = self.service.usage();
         usage.connections -= 1;
-        usage.release(self.uid, |account| account.connections -= 1);
+        usage.release(&self.peer.id, |account| account.connections -= 1);
         drop(usage);
         self.service.quiet.notify_waiters();
     }
@@ -338,7 +336,7 @@ impl Drop for ConnectionSlot {
 /// A call's place; given back when it is dropped.
 pub struct CallSlot {
     service: Arc<Service>,
-    uid: u32,
+    id: PrincipalId,
     number: u64,
 }
 
@@ -347,19 +345,36 @@ impl Drop for CallSlot {
         self.service.used();
         let mut usage = self.service.usage();
         usage.running.remove(&self.number);
-        usage.release(self.uid, |account| account.calls -= 1);
+        usage.release(&self.id, |account| account.calls -= 1);
         drop(usage);
         self.service.quiet.notify_waiters();
     }
 }
 
 impl Usage {
-    fn release(&mut self, uid: u32, give_back: impl FnOnce(&mut AccountUsage)) {
-        if let Some(account) = self.accounts.get_mut(&uid) {
+    /// Counts one more connection of an account. Those that are not known yet have no limit but that of all connections: it would
+    /// let strangers keep everybody else out.
+    fn admit(&mut self, id: &PrincipalId, most: usize) -> Result<(), ErrorReport> {
+        let account = self.accounts.entry(id.clone()).or_default();
+        if account.connections >= most && *id != PrincipalId::NotYetKnown {
+            return Err(full(format!(
+                "Your account has {most} connections to the service, which is all it may have."
+            )));
+        }
+        account.connections += 1;
+        Ok(())
+    }
+
+    fn release(&mut self, id: &PrincipalId, give_back: impl FnOnce(&mut AccountUsage)) {
+        if let Some(account) = self.accounts.get_mut(id) {
             give_back(account);
             if account.connections == 0 && account.calls == 0 {
-                self.accounts.remove(&uid);
+                self.accounts.remove(id);
             }
         }
     }
+}
+
+fn full(text: String) -> ErrorReport {
+    ErrorReport::new(ErrorId::TooManyCalls, text).hint("Close other connections and repeat.")
 }

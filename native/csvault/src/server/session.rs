@@ -22,7 +22,9 @@ use super::message::{
 };
 use super::outbox::Outbox;
 use super::pipe::Writing;
-use super::service::{CallSlot, Phase, Service};
+use super::service::{CallSlot, ConnectionSlot, Phase, Service};
+#[cfg(windows)]
+use crate::peer::{Peer, PrincipalId};
 
 /// The longest deadline, in milliseconds: a day.
 const LONGEST_DEADLINE: u64 = 86_400_000;
@@ -53,7 +55,7 @@ pub struct Session<'a> {
     service: &'a Arc<Service>,
     writing: &'a Writing<'a>,
     outbox: &'a Arc<Outbox>,
-    uid: u32,
+    slot: ConnectionSlot,
     greeted: bool,
     ids: UsedIds,
     calls: Calls,
@@ -65,13 +67,13 @@ impl<'a> Session<'a> {
         service: &'a Arc<Service>,
         writing: &'a Writing<'a>,
         outbox: &'a Arc<Outbox>,
-        uid: u32,
+        slot: ConnectionSlot,
     ) -> Self {
         Self {
             service,
             writing,
             outbox,
-            uid,
+            slot,
             greeted: false,
             ids: UsedIds::default(),
             calls: Calls::default(),
@@ -185,6 +187,10 @@ impl<'a> Session<'a> {
             let report = ErrorReport::new(ErrorId::ProtocolMismatch, text);
             return Err(Refused(Refusal::new(Some(id), FAILED, report), Flow::Close));
         }
+        #[cfg(windows)]
+        self.identify()
+            .await
+            .map_err(|report| Refused(Refusal::new(Some(id), FAILED, report), Flow::Close))?;
         self.greeted = true;
         let result = HelloResult {
             protocol: PROTOCOL_VERSION,
@@ -195,6 +201,29 @@ impl<'a> Session<'a> {
         };
         self.reply(result_frame(id, &result));
         Ok(Flow::GoOn)
+    }
+
+    /// Asks the system who said hello: on Windows it knows once something was read from the pipe.
+    #[cfg(windows)]
+    async fn identify(&mut self) -> Result<(), ErrorReport> {
+        let unidentified = |what: &str| {
+            let text = format!("The operating system does not tell who you are: {what}.");
+            ErrorReport::new(ErrorId::CallerUnidentified, text)
+        };
+        let identity = self
+            .writing
+            .client()
+            .map_err(|error| unidentified(&error.to_string()))?;
+        let id = PrincipalId::Sid(identity.sid.as_str().into());
+        let accounts = Arc::clone(&self.service.parts.accounts);
+        let asked = tokio::task::spawn_blocking(move || accounts.of_token(&identity));
+        let caller = asked
+            .await
+            .map_err(|_| unidentified("its accounts could not be read"))?;
+        self.slot.identify(Peer {
+            id,
+            caller: Some(Arc::new(caller)),
+        })
     }
 
     async fn status(&self, id: u64, message: &Message<'_>) -> Result<Flow, Refused> {
@@ -218,9 +247,9 @@ impl<'a> Session<'a> {
     }
 
     async fn manage(&self, id: u64, method: &str) -> Result<(), Refused> {
-        let caller = self.service.caller(self.uid).await;
+        let caller = self.service.caller(&self.slot.peer).await;
         self.service
-            .manage(self.uid, &caller, method)
+            .manage(&self.slot.peer.id, &caller, method)
             .map_err(|report| Refusal::new(Some(id), FAILED, report).into())
     }
 
@@ -241,7 +270,7 @@ impl<'a> Session<'a> {
                 report.hint("Repeat the command; nothing was changed."),
             ));
         }
-        let caller = self.service.caller(self.uid).await;
+        let caller = self.service.caller(&self.slot.peer).await;
         if !params.input && self.service.parts.engine.runs_inline(&params.cmdlet) {
             self.reply(run_inline(self.service, &caller, id, &params));
             return Ok(Flow::GoOn);
@@ -264,15 +293,15 @@ impl<'a> Session<'a> {
         };
         let slot = self
             .service
-            .begin_call(self.uid, &call, self.outbox)
+            .begin_call(&self.slot.peer.id, &call, self.outbox)
             .map_err(refused)?;
         let deadline = params.deadline_ms.map(Duration::from_millis);
         let (service, outbox) = (Arc::clone(self.service), Arc::clone(self.outbox));
         let work = tokio::task::spawn_blocking({
             let (outbox, call) = (Arc::clone(&outbox), Arc::clone(&call));
-            let uid = self.uid;
+            let peer = self.slot.peer.clone();
             move || {
-                let who = || service.caller_now(uid);
+                let who = || service.caller_now(&peer);
                 let io = PipeIo::new(&call, &outbox, &service.input, params.input, &who);
                 run_on_thread(&service, &caller, &params, io, calls, slot)
             }
