@@ -1,14 +1,14 @@
 BeforeAll {
     . $PSScriptRoot/Helpers.ps1
     $script:Folder = New-TestHome
-    $script:Cmdlets = @(Get-ChildItem "$script:Root/manifests/cmdlets/*.json" | ForEach-Object { $_.BaseName } | Sort-Object)
+    $script:Cmdlets = (Get-ChildItem ([System.IO.Path]::Combine($script:Root, 'manifests', 'cmdlets')) -Filter *.json).BaseName | Sort-Object
 }
 AfterAll { Remove-TestHome $script:Folder }
 
 Describe 'The module under its three names' {
     It 'loads as <Name>' -ForEach @(@{ Name = 'CsVault' }, @{ Name = 'Lync' }, @{ Name = 'SkypeForBusiness' }) {
-        $result = Invoke-Prompt "Import-Module $Name; (Get-Command -Module $Name).Name -join ','; @(Get-CsAdminRole).Count"
-        $result.Output.Trim() -split '\s+' | Should -BeExactly ($script:Cmdlets -join ','), '11'
+        $result = Invoke-Prompt "Import-Module $Name; ((Get-Command -Module $Name).Name | Sort-Object) -join ','; @(Get-CsAdminRole).Count"
+        $result.Output | Should -Match "^$($script:Cmdlets -join ',')\s+11\s*`$"
         $result.Error | Should -BeNullOrEmpty
     }
     It 'loads by itself' {
@@ -28,7 +28,7 @@ Describe 'The module under its three names' {
             $help = Get-Help $command.Name -Full
             $help.Synopsis | Should -Not -Match 'CsVault$'
             @($help.examples.example).Count | Should -BeGreaterThan 0
-            foreach ($parameter in $help.parameters.parameter | Where-Object { $_.name -notin 'WhatIf', 'Confirm' }) {
+            foreach ($parameter in $help.parameters.parameter | Where-Object { $null -ne $_ -and $_.name -notin 'WhatIf', 'Confirm' }) {
                 "$($parameter.description.Text)" | Should -Not -BeNullOrEmpty -Because "$($command.Name) -$($parameter.name) needs help"
             }
         }

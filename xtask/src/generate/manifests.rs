@@ -132,6 +132,12 @@ impl Manifests {
             if names.len() != cmdlet.parameters.len() {
                 fault("a parameter is there twice".to_owned());
             }
+            let text = |kind| matches!(kind, ParameterType::String | ParameterType::StringList);
+            for parameter in &cmdlet.parameters {
+                if !parameter.values.is_empty() && !text(parameter.r#type) {
+                    fault(format!("{} has values and is no text", parameter.name));
+                }
+            }
             let bytes = |kind| matches!(kind, ParameterType::Bytes | ParameterType::Xml);
             let path =
                 |kind| matches!(kind, ParameterType::PathToRead | ParameterType::PathToWrite);

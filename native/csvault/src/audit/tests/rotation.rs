@@ -237,3 +237,33 @@ fn a_check_and_a_look_while_lines_are_written_find_nothing_wrong() {
     writer.join().unwrap();
     assert!(looks > 3, "{looks}");
 }
+
+#[test]
+fn a_crash_between_the_note_and_the_removal_of_a_file_is_safe() {
+    let rules = AuditRules {
+        keep_files: Some(1),
+        ..SMALL
+    };
+    let home = tempfile::tempdir().unwrap();
+    let log = open_with(home.path(), rules);
+    let aside = home.path().join("aside");
+    while files_of(home.path()).len() < 2 {
+        log.append(&entry("one")).unwrap();
+    }
+    let oldest = home.path().join(&files_of(home.path())[0]);
+    std::fs::copy(&oldest, &aside).unwrap();
+    while oldest.exists() {
+        log.append(&entry("two")).unwrap();
+    }
+    assert!(good(home.path()).first > 1);
+    drop(log);
+    // As if it had not been removed yet.
+    std::fs::rename(&aside, &oldest).unwrap();
+    assert_eq!(good(home.path()).first, 1);
+    let log = open_with(home.path(), rules);
+    while oldest.exists() {
+        log.append(&entry("three")).unwrap();
+    }
+    assert_eq!(files_of(home.path()).len(), 2);
+    assert!(good(home.path()).first > 1);
+}
