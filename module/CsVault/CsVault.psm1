@@ -4,7 +4,7 @@
 Set-StrictMode -Version 1.0
 
 $script:CsVaultProtocol = 1
-$script:CsVaultManifests = 'f20142fcaf234985d1c29024f78f3d1dc88c6d92fe99d49f77c3757e9cf60966'
+$script:CsVaultManifests = '56375c5dc12cd8a3c49fcc3118238de10b194ffce1553b48d656f4b49b1f2d36'
 $script:CsVaultClient = 'CsVault module 0.1.0'
 $script:CsVaultErrors = @{
     ParameterInvalid = @('InvalidArgument', 'System.ArgumentException', 'Run Get-Help with the cmdlet''s name for its parameters.')
@@ -115,6 +115,8 @@ function Get-CsVaultPlace {
             $folder = [System.IO.Path]::Combine($data, 'csvault')
         }
     }
+    # As the executable does it: a relative folder starts at the process's own.
+    $folder = [System.IO.Path]::GetFullPath($folder)
     $pipe = $env:CSVAULT_PIPE
     if (-not $pipe) {
         $pipe = if ($script:CsVaultOnWindows) { "\\.\pipe\csvault-$([Environment]::UserName)" } else { "$folder/csvault.sock" }
@@ -131,10 +133,15 @@ function Get-CsVaultUnixStat([string] $Path) {
     }
 }
 
-# The user id that must own the pipe.
+# The user id that must own the pipe; $null for an account that is not there.
 function Get-CsVaultExpectedOwner {
     $wanted = $env:CSVAULT_PIPE_OWNER
-    if ($wanted) { return [int] $(if ($wanted -match '^\d+\z') { $wanted } else { & id -u -- $wanted 2>$null }) }
+    if ($wanted) {
+        if ($wanted -notmatch '^[0-9]+\z') { $wanted = & id -u -- $wanted 2>$null }
+        # (Nothing is 0 as a number: the administrator.)
+        if ("$wanted" -notmatch '^[0-9]+\z') { return $null }
+        return $wanted -as [int]
+    }
     $own = Get-CsVaultUnixStat "/proc/$PID"
     if ($own) { return $own.UserId }
     return [int] (& id -u)
@@ -146,7 +153,8 @@ function Test-CsVaultPipe($Cmdlet, $Place) {
     if ($null -eq $stat) { return $false }
     $owner = Get-CsVaultExpectedOwner
     $wrong = $null
-    if ("$($stat.ItemType)" -ne 'Socket') { $wrong = "$($Place.Pipe) is not a socket" }
+    if ($null -eq $owner) { $wrong = "CSVAULT_PIPE_OWNER names '$env:CSVAULT_PIPE_OWNER', which is no account here" }
+    elseif ("$($stat.ItemType)" -ne 'Socket') { $wrong = "$($Place.Pipe) is not a socket" }
     elseif ($stat.UserId -ne $owner) { $wrong = "$($Place.Pipe) belongs to the account $($stat.UserId), not to $owner" }
     elseif (-not $env:CSVAULT_PIPE) {
         $stat = Get-CsVaultUnixStat $Place.Home
@@ -177,10 +185,10 @@ function Find-CsVaultExecutable {
 function Start-CsVaultHost($Cmdlet) {
     $executable = Find-CsVaultExecutable
     if (-not $executable -or -not [System.IO.File]::Exists($executable)) {
-        $what = if ($executable) { "The executable $executable does not exist." } else { 'The service is not running and the executable csvault was not found.' }
+        $what = if ($executable) { "CSVAULT_EXE names $executable, and there is no such file." } else { 'The service is not running and the executable csvault was not found.' }
         Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostUnavailable $what Executable $(if ($executable) { $executable } else { 'csvault' }))
     }
-    $Cmdlet.WriteVerbose("Starting the service with $executable.")
+    Write-CsVaultVerbose $Cmdlet "Starting the service with $executable."
     $start = [System.Diagnostics.ProcessStartInfo]::new($executable, 'start')
     $start.RedirectStandardOutput = $true
     $start.RedirectStandardError = $true
@@ -200,7 +208,8 @@ function Start-CsVaultHost($Cmdlet) {
     $report = $null
     try { $report = ($output.Result | ConvertFrom-Json).error } catch { $report = $null }
     if (-not $report) {
-        $report = New-CsVaultReport HostUnavailable "The service could not be started: $("$($output.Result) $($errors.Result)".Trim())" Executable $executable
+        $said = "$($output.Result) $($errors.Result)".Trim()
+        $report = New-CsVaultReport HostUnavailable "The service could not be started: $executable ended with exit code $($process.ExitCode). $said".Trim() Executable $executable
     }
     Stop-CsVaultCmdlet $Cmdlet $report
 }
@@ -231,13 +240,20 @@ function Get-CsVaultConnection($Cmdlet, [bool] $New) {
     if ($null -eq $connection) { $connection = Start-CsVaultConnection $Cmdlet $place }
     $connection.Key = $key
     $done = $false
+    $silent = $false
     try {
         Send-CsVaultJson $connection ('{"jsonrpc":"2.0","id":1,"method":"hello","params":{"protocol":' + $script:CsVaultProtocol +
             ',"client":"' + $script:CsVaultClient + '","manifests":"' + $script:CsVaultManifests + '"}}')
-        $answer = Receive-CsVaultFrame $connection
+        $answer = Receive-CsVaultFrame $connection 60
         $done = $true
+    } catch [System.TimeoutException] {
+        $silent = $true
     } finally {
         if (-not $done) { $connection.Pipe.Dispose() }
+    }
+    if ($silent) {
+        $hint = 'Find out what keeps its process (csvault) busy, or end that process and repeat; nothing was sent.'
+        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostUnavailable "The service at $($place.Pipe) does not answer." Pipe $place.Pipe $hint)
     }
     if ($answer.error) {
         $connection.Pipe.Dispose()
@@ -304,8 +320,9 @@ function Send-CsVaultChunk($Connection, [byte[]] $Frame, [int] $Length) {
     while (-not $task.Wait(250)) { }
 }
 
-# Waits for the next frame. Returns its message; or nothing for a chunk of bytes, which stays in the buffer until the next call.
-function Receive-CsVaultFrame($Connection) {
+# Waits for the next frame, without an end or for so many quarters of a second of silence. Returns its message; or nothing for a chunk of
+# bytes, which stays in the buffer until the next call.
+function Receive-CsVaultFrame($Connection, [int] $Quarters) {
     $c = $Connection
     while ($true) {
         $have = $c.End - $c.Start
@@ -339,7 +356,7 @@ function Receive-CsVaultFrame($Connection) {
             $c.End = 0
         }
         $task = $c.Pipe.ReadAsync($c.Buffer, $c.End, $c.Buffer.Length - $c.End)
-        while (-not $task.Wait(250)) { }
+        while (-not $task.Wait(250)) { if (--$Quarters -eq 0) { throw [System.TimeoutException]::new() } }
         if ($task.Result -eq 0) { throw [System.IO.IOException]::new('the service closed the connection') }
         $c.End += $task.Result
     }
@@ -364,34 +381,43 @@ function Resolve-CsVaultPath($Cmdlet, [string] $Path) {
     try {
         $full = $Cmdlet.SessionState.Path.GetUnresolvedProviderPathFromPSPath($Path, [ref] $provider, [ref] $drive)
     } catch {
-        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileNotFound "The path '$Path' is not valid: $((Get-CsVaultReason $_).Message)" File $Path)
+        $reason = Get-CsVaultReason $_
+        $hint = if ($reason -is [System.Management.Automation.DriveNotFoundException]) { "Make the drive first: New-PSDrive -Name $($reason.ItemName) -PSProvider FileSystem -Scope Global -Root <folder>" }
+        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileNotFound "The path '$Path' is not valid: $($reason.Message)" File $Path $hint)
     }
     if ($provider.Name -ne 'FileSystem') {
         Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileNotRegular "The path '$Path' is not in the file system." File $Path)
     }
+    if (-not $script:CsVaultOnWindows -and $full.StartsWith('\\')) {
+        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileNotFound "'$full' is the path of a network share, which only Windows opens by that name." File $full 'Mount the share, and give the path where it is mounted.')
+    }
     return $full
 }
 
-# 'File', 'Folder', 'Other' (a device, a pipe), or '' when nothing is there. Links are followed.
-function Get-CsVaultFileKind([string] $Path) {
-    if ([System.IO.Directory]::Exists($Path)) { return 'Folder' }
-    if (-not [System.IO.File]::Exists($Path)) { return '' }
-    if (-not $script:CsVaultOnWindows) {
-        $target = [System.IO.File]::ResolveLinkTarget($Path, $true)
-        $stat = Get-CsVaultUnixStat $(if ($null -ne $target) { $target.FullName } else { $Path })
-        if ($null -ne $stat -and "$($stat.ItemType)" -ne 'File') { return 'Other' }
+# Whether a file is there. Links are followed; what is no regular file ends the cmdlet.
+function Test-CsVaultFile($Cmdlet, [string] $Path) {
+    $wrong = $null
+    if ([System.IO.Directory]::Exists($Path)) {
+        $wrong = 'a folder'
+    } elseif (-not [System.IO.File]::Exists($Path)) {
+        return $false
+    } elseif (-not $script:CsVaultOnWindows) {
+        try {
+            $target = [System.IO.File]::ResolveLinkTarget($Path, $true)
+            $stat = Get-CsVaultUnixStat $(if ($null -ne $target) { $target.FullName } else { $Path })
+            if ($null -ne $stat -and "$($stat.ItemType)" -ne 'File') { $wrong = 'a device or a pipe' }
+        } catch {
+            $wrong = "a link that leads nowhere ($((Get-CsVaultReason $_).Message))"
+        }
     }
-    return 'File'
+    if ($wrong) { Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileNotRegular "'$Path' is $wrong." File $Path) }
+    return $true
 }
 
 # Opens a file to read it.
 function Open-CsVaultFile($Cmdlet, [string] $Path) {
     $full = Resolve-CsVaultPath $Cmdlet $Path
-    switch (Get-CsVaultFileKind $full) {
-        '' { Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileNotFound "The file '$full' does not exist." File $full) }
-        'Folder' { Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileNotRegular "'$full' is a folder." File $full) }
-        'Other' { Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileNotRegular "'$full' is a device or a pipe." File $full) }
-    }
+    if (-not (Test-CsVaultFile $Cmdlet $full)) { Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileNotFound "The file '$full' does not exist." File $full) }
     try {
         return [System.IO.FileStream]::new($full, [System.IO.FileMode]::Open, [System.IO.FileAccess]::Read, [System.IO.FileShare]::Read)
     } catch {
@@ -402,11 +428,9 @@ function Open-CsVaultFile($Cmdlet, [string] $Path) {
 # A file on its way: written under another name in the same folder, so that its own name never shows half a file.
 function New-CsVaultFile($Cmdlet, [string] $Path, [bool] $Force) {
     $full = Resolve-CsVaultPath $Cmdlet $Path
-    $kind = Get-CsVaultFileKind $full
-    if ($kind -eq 'Folder') { Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileNotRegular "'$full' is a folder." File $full) }
-    if ($kind -eq 'Other') { Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileNotRegular "'$full' is a device or a pipe." File $full) }
-    if ($kind -and -not $Force) { Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileExists "The file '$full' exists already." File $full) }
-    if ($kind -and -not $script:CsVaultOnWindows) {
+    $exists = Test-CsVaultFile $Cmdlet $full
+    if ($exists -and -not $Force) { Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileExists "The file '$full' exists already." File $full) }
+    if ($exists -and -not $script:CsVaultOnWindows) {
         # A link stays a link: what it points to is replaced.
         $target = [System.IO.File]::ResolveLinkTarget($full, $true)
         if ($null -ne $target) { $full = $target.FullName }
@@ -415,20 +439,38 @@ function New-CsVaultFile($Cmdlet, [string] $Path, [bool] $Force) {
     if (-not [System.IO.Directory]::Exists($folder)) {
         Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileNotFound "The folder '$folder' does not exist." File $full)
     }
-    $temporary = [System.IO.Path]::Combine($folder, ".$([System.IO.Path]::GetFileName($full)).$([guid]::NewGuid().ToString('N').Substring(0, 8)).tmp")
+    $temporary = [System.IO.Path]::Combine($folder, ".csvault-$([guid]::NewGuid().ToString('N').Substring(0, 8)).tmp")
     try {
-        $stream = [System.IO.FileStream]::new($temporary, [System.IO.FileMode]::CreateNew, [System.IO.FileAccess]::Write, [System.IO.FileShare]::None, 4096)
+        $stream = New-CsVaultPrivateStream $temporary
     } catch {
-        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileWriteFailed "The file '$full' cannot be written: $((Get-CsVaultReason $_).Message)" File $full)
+        $reason = Get-CsVaultReason $_
+        $why = if ($reason -is [System.UnauthorizedAccessException]) { "you may not write in the folder '$folder'." } else { $reason.Message }
+        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileWriteFailed "The file '$full' cannot be written: $why" File $full)
     }
     return @{ Path = $full; Temporary = $temporary; Stream = $stream; Force = $Force }
 }
 
-# Gives the file its name, once everything is on the disk.
+# A new file for its owner alone: a configuration is nobody else's business. Windows, and .NET before 7, give it the rights of its folder.
+function New-CsVaultPrivateStream([string] $Path) {
+    if ($script:CsVaultOnWindows -or [Environment]::Version.Major -lt 7) {
+        return [System.IO.FileStream]::new($Path, [System.IO.FileMode]::CreateNew, [System.IO.FileAccess]::Write, [System.IO.FileShare]::None, 4096)
+    }
+    $options = [System.IO.FileStreamOptions]::new()
+    $options.Mode = [System.IO.FileMode]::CreateNew
+    $options.Access = [System.IO.FileAccess]::Write
+    $options.Share = [System.IO.FileShare]::None
+    $options.UnixCreateMode = 'UserRead, UserWrite'
+    return [System.IO.FileStream]::new($Path, $options)
+}
+
+# Gives the file its name, once everything is on the disk. One that takes the place of another has its rights.
 function Complete-CsVaultFile($Cmdlet, $File) {
     try {
         $File.Stream.Flush($true)
         $File.Stream.Dispose()
+        if ($File.Force -and -not $script:CsVaultOnWindows -and [Environment]::Version.Major -ge 7 -and [System.IO.File]::Exists($File.Path)) {
+            [System.IO.File]::SetUnixFileMode($File.Temporary, [System.IO.File]::GetUnixFileMode($File.Path))
+        }
         if (-not $File.Force) {
             [System.IO.File]::Move($File.Temporary, $File.Path)
         } elseif ($PSVersionTable.PSVersion.Major -ge 7) {
@@ -455,10 +497,9 @@ function Remove-CsVaultFile($File) {
 
 # One call: the request, bytes in both directions, records as they come, the answer.
 
-# Runs a call. $Sent are the parameters of the caller that go to the service. $Source is a stream of bytes to send, $Sink one for bytes
+# Runs the cmdlet of that name (its function may have a prefix here). $Sent are the parameters of the caller that go to the service. $Source is a stream of bytes to send, $Sink one for bytes
 # that come; both may be $null. Returns the result with the number of lines of its plan in PlanLines.
-function Invoke-CsVaultCall($Cmdlet, $Bound, $Sent, [bool] $WhatIf, [bool] $Changes, $Source, $Sink) {
-    $name = $Cmdlet.MyInvocation.MyCommand.Name
+function Invoke-CsVaultCall($Cmdlet, [string] $Name, $Bound, $Sent, [bool] $WhatIf, [bool] $Changes, $Source, $Sink) {
     $pairs = foreach ($parameter in $Sent) {
         $value = $Bound[$parameter]
         if ($null -eq $value) { continue }
@@ -476,7 +517,7 @@ function Invoke-CsVaultCall($Cmdlet, $Bound, $Sent, [bool] $WhatIf, [bool] $Chan
         try {
             $connection = Get-CsVaultConnection $Cmdlet ($attempt -gt 1)
             $connection.Call++
-            $request = '{"jsonrpc":"2.0","id":' + $connection.Call + ',"method":"invoke","params":{"cmdlet":"' + $name + '","parameters":' + $parameters
+            $request = '{"jsonrpc":"2.0","id":' + $connection.Call + ',"method":"invoke","params":{"cmdlet":"' + $Name + '","parameters":' + $parameters
             if ($WhatIf) { $request += ',"whatIf":true' }
             if ($key) { $request += ',"idempotencyKey":"' + $key + '"' }
             if ($null -ne $Source) { $request += ',"input":true' }
@@ -518,7 +559,7 @@ function Assert-CsVaultLoss($Cmdlet, $ErrorRecord, [bool] $Again) {
         $name = $Cmdlet.MyInvocation.MyCommand.Name
         Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostLost "The service went away during $name`: $($reason.Message)." Cmdlet $name)
     }
-    $Cmdlet.WriteVerbose('The connection was lost before an answer came; asking once more.')
+    Write-CsVaultVerbose $Cmdlet 'The connection was lost before an answer came; asking once more.'
 }
 
 # What came is what was sent: as many bytes, with the same hash.
@@ -562,7 +603,7 @@ function Write-CsVaultChunk($Cmdlet, $Connection, $Sink, $State) {
 
 function Write-CsVaultRecord($Cmdlet, $Record, $State) {
     switch ($Record.stream) {
-        'verbose' { $State.Verbose += $Record.text; $Cmdlet.WriteVerbose($Record.text) }
+        'verbose' { $State.Verbose += $Record.text; Write-CsVaultVerbose $Cmdlet $Record.text }
         'warning' { $Cmdlet.WriteWarning($Record.text) }
         'debug' { $Cmdlet.WriteDebug($Record.text) }
         'progress' { Write-CsVaultProgress $Cmdlet $State $Record }
@@ -575,6 +616,11 @@ function Write-CsVaultRecord($Cmdlet, $Record, $State) {
             $Cmdlet.WriteError((ConvertTo-CsVaultErrorRecord $Record.error))
         }
     }
+}
+
+# Only where it is wanted: with -Debug alone PowerShell would stop at each line and ask.
+function Write-CsVaultVerbose($Cmdlet, [string] $Text) {
+    if ($VerbosePreference -ne 'SilentlyContinue') { $Cmdlet.WriteVerbose($Text) }
 }
 
 # Sends a stream in chunks, no more of them ahead than the service takes; returns the answer when it comes early.
@@ -618,16 +664,17 @@ function Complete-CsVaultProgress($Cmdlet, $State) {
 # What the cmdlets share. The rules are the service's; here are files, bytes, and the questions to the user.
 
 # A package into a file, or as one array of bytes.
-function Invoke-CsVaultDownload($Cmdlet, $Bound, [string[]] $Sent) {
+function Invoke-CsVaultDownload($Cmdlet, [string] $Name, $Bound, [string[]] $Sent) {
     if (-not $Bound.ContainsKey('FileName')) {
+        if (-not $Bound['AsBytes']) { Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport ParameterInvalid "$Name needs -FileName or -AsBytes." Parameter AsBytes) }
         $bytes = [System.IO.MemoryStream]::new()
-        $null = Invoke-CsVaultCall $Cmdlet $Bound $Sent $false $false $null $bytes
+        $null = Invoke-CsVaultCall $Cmdlet $Name $Bound $Sent $false $false $null $bytes
         $Cmdlet.WriteObject($bytes.ToArray(), $false)
         return
     }
     $file = New-CsVaultFile $Cmdlet $Bound['FileName'] ($Bound.ContainsKey('Force') -and $Bound['Force'])
     try {
-        $null = Invoke-CsVaultCall $Cmdlet $Bound $Sent $false $false $null $file.Stream
+        $null = Invoke-CsVaultCall $Cmdlet $Name $Bound $Sent $false $false $null $file.Stream
         Complete-CsVaultFile $Cmdlet $file
     } finally {
         Remove-CsVaultFile $file
@@ -635,19 +682,19 @@ function Invoke-CsVaultDownload($Cmdlet, $Bound, [string[]] $Sent) {
 }
 
 # Objects, or with -AsXml the document itself.
-function Invoke-CsVaultXmlQuery($Cmdlet, $Bound, [string[]] $Sent) {
+function Invoke-CsVaultXmlQuery($Cmdlet, [string] $Name, $Bound, [string[]] $Sent) {
     if (-not ($Bound.ContainsKey('AsXml') -and $Bound['AsXml'])) {
-        $null = Invoke-CsVaultCall $Cmdlet $Bound $Sent $false $false $null $null
+        $null = Invoke-CsVaultCall $Cmdlet $Name $Bound $Sent $false $false $null $null
         return
     }
     $bytes = [System.IO.MemoryStream]::new()
-    $null = Invoke-CsVaultCall $Cmdlet $Bound $Sent $false $false $null $bytes
+    $null = Invoke-CsVaultCall $Cmdlet $Name $Bound $Sent $false $false $null $bytes
     $bytes.Position = 0
     $Cmdlet.WriteObject([System.Xml.Linq.XElement]::Load($bytes, [System.Xml.Linq.LoadOptions]::PreserveWhitespace))
 }
 
 # A file, an XML element or bytes go to the service.
-function Invoke-CsVaultUpload($Cmdlet, $Bound, [string[]] $Sent, $Bytes) {
+function Invoke-CsVaultUpload($Cmdlet, [string] $Name, $Bound, [string[]] $Sent, $Bytes) {
     $force = $Bound.ContainsKey('Force') -and $Bound['Force']
     $source = $null
     $from = 'the given bytes'
@@ -659,6 +706,9 @@ function Invoke-CsVaultUpload($Cmdlet, $Bound, [string[]] $Sent, $Bytes) {
         $source = [System.IO.MemoryStream]::new([System.Text.Encoding]::UTF8.GetBytes($text))
         $from = 'the given document'
     } elseif ($null -ne $Bytes -and -not $Bound.ContainsKey('FinalizeUninstall')) {
+        if ($Bytes.Length -eq 0 -and $Cmdlet.MyInvocation.ExpectingInput) {
+            Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport ParameterInvalid 'No bytes came through the pipeline.' Parameter ByteInput "Pipe a byte array as one object: ,`$x | $Name. A file goes to -FileName.")
+        }
         $source = $Bytes
         $source.Position = 0
     }
@@ -670,7 +720,7 @@ function Invoke-CsVaultUpload($Cmdlet, $Bound, [string[]] $Sent, $Bytes) {
         if (-not $whatIf -and -not $Cmdlet.ShouldProcess($store, "$action $from")) { return }
         if (-not $whatIf -and $Bound.ContainsKey('BackupFileName')) { Save-CsVaultTopology $Cmdlet $Bound['BackupFileName'] $force }
         if (-not $whatIf -and $Bound.ContainsKey('Report')) { $report = New-CsVaultFile $Cmdlet $Bound['Report'] $force }
-        $result = Invoke-CsVaultCall $Cmdlet $Bound $Sent $whatIf $true $source $null
+        $result = Invoke-CsVaultCall $Cmdlet $Name $Bound $Sent $whatIf $true $source $null
         if ($whatIf -and $result.PlanLines -eq 0) {
             # The line of a plan that changes nothing.
             $null = $Cmdlet.ShouldProcess("$($result.Verbose | Select-Object -Last 1)", '', '')
@@ -945,17 +995,17 @@ function Export-CsConfiguration {
     Works on the local store of this machine instead of the Central Management store.
 
     .EXAMPLE
-    Export-CsConfiguration -FileName "C:\Config.zip"
+    PS> Export-CsConfiguration -FileName "C:\Config.zip"
     
     Writes the configuration to C:\Config.zip.
 
     .EXAMPLE
-    $x = Export-CsConfiguration -AsBytes
+    PS> $x = Export-CsConfiguration -AsBytes
     
     Keeps the package in a variable, which Import-CsConfiguration -ByteInput takes.
 
     .EXAMPLE
-    Export-CsConfiguration -FileName "C:\Local.zip" -LocalStore -Force
+    PS> Export-CsConfiguration -FileName "C:\Local.zip" -LocalStore -Force
     
     Writes the content of the local store and replaces an older file.
 
@@ -977,7 +1027,7 @@ function Export-CsConfiguration {
         [switch] $Force,
         [switch] $LocalStore
     )
-    process { Invoke-CsVaultDownload $PSCmdlet $PSBoundParameters @('Force', 'LocalStore') }
+    process { Invoke-CsVaultDownload $PSCmdlet 'Export-CsConfiguration' $PSBoundParameters @('Force', 'LocalStore') }
 }
 
 function Get-CsAdminRole {
@@ -1003,24 +1053,27 @@ function Get-CsAdminRole {
     Works on the local store of this machine instead of the Central Management store.
 
     .EXAMPLE
-    Get-CsAdminRole
+    PS> Get-CsAdminRole
     
     Returns every role.
 
     .EXAMPLE
-    Get-CsAdminRole | Where-Object {$_.Cmdlets -match "Export-CsConfiguration"}
+    PS> Get-CsAdminRole | Where-Object {$_.Cmdlets -match "Export-CsConfiguration"}
     
     Returns the roles whose members may run Export-CsConfiguration.
 
     .EXAMPLE
-    Get-CsAdminRole -Identity CsHelpDesk | Select-Object -ExpandProperty Cmdlets
+    PS> Get-CsAdminRole -Identity CsHelpDesk | Select-Object -ExpandProperty Cmdlets
     
     Lists the cmdlets of one role.
 
     .EXAMPLE
-    Get-CsAdminRole -Filter "*Voice*"
+    PS> Get-CsAdminRole -Filter "*Voice*"
     
     Returns the roles whose name holds Voice.
+
+    .INPUTS
+    string for -Identity, or an object with the property Identity
 
     .OUTPUTS
     Microsoft.Rtc.Management.WritableConfig.Settings.Roles.Role
@@ -1040,7 +1093,7 @@ function Get-CsAdminRole {
         [string] $Sid,
         [switch] $LocalStore
     )
-    process { $null = Invoke-CsVaultCall $PSCmdlet $PSBoundParameters @('Identity', 'Filter', 'Sid', 'LocalStore') $false $false $null $null }
+    process { $null = Invoke-CsVaultCall $PSCmdlet 'Get-CsAdminRole' $PSBoundParameters @('Identity', 'Filter', 'Sid', 'LocalStore') $false $false $null $null }
 }
 
 function Get-CsAdminRoleAssignment {
@@ -1061,9 +1114,12 @@ function Get-CsAdminRoleAssignment {
     Works on the local store of this machine instead of the Central Management store.
 
     .EXAMPLE
-    Get-CsAdminRoleAssignment -Identity "kenmyer"
+    PS> Get-CsAdminRoleAssignment -Identity "kenmyer"
     
     Returns the names of the roles that kenmyer holds.
+
+    .INPUTS
+    string for -Identity
 
     .OUTPUTS
     System.String
@@ -1080,7 +1136,7 @@ function Get-CsAdminRoleAssignment {
         [switch] $Force,
         [switch] $LocalStore
     )
-    process { $null = Invoke-CsVaultCall $PSCmdlet $PSBoundParameters @('Identity', 'Force', 'LocalStore') $false $false $null $null }
+    process { $null = Invoke-CsVaultCall $PSCmdlet 'Get-CsAdminRoleAssignment' $PSBoundParameters @('Identity', 'Force', 'LocalStore') $false $false $null $null }
 }
 
 function Get-CsTopology {
@@ -1098,17 +1154,17 @@ function Get-CsTopology {
     Works on the local store of this machine instead of the Central Management store.
 
     .EXAMPLE
-    (Get-CsTopology -AsXml).ToString() > C:\Topology.xml
+    PS> (Get-CsTopology -AsXml).ToString() > C:\Topology.xml
     
     Saves the topology document.
 
     .EXAMPLE
-    (Get-CsTopology).Clusters | Format-Table Fqdn, SiteId
+    PS> (Get-CsTopology).Clusters | Format-Table Fqdn, SiteId
     
     Lists the pools.
 
     .EXAMPLE
-    Get-CsTopology -LocalStore
+    PS> Get-CsTopology -LocalStore
     
     Returns the topology that the local store holds.
 
@@ -1124,7 +1180,7 @@ function Get-CsTopology {
         [switch] $AsXml,
         [switch] $LocalStore
     )
-    process { Invoke-CsVaultXmlQuery $PSCmdlet $PSBoundParameters @('AsXml', 'LocalStore') }
+    process { Invoke-CsVaultXmlQuery $PSCmdlet 'Get-CsTopology' $PSBoundParameters @('AsXml', 'LocalStore') }
 }
 
 function Import-CsConfiguration {
@@ -1152,19 +1208,22 @@ function Import-CsConfiguration {
     Works on the local store of this machine instead of the Central Management store.
 
     .EXAMPLE
-    Import-CsConfiguration -FileName "C:\Config.zip"
+    PS> Import-CsConfiguration -FileName "C:\Config.zip"
     
     Restores the configuration into the Central Management store.
 
     .EXAMPLE
-    Import-CsConfiguration -FileName "C:\Config.zip" -WhatIf
+    PS> Import-CsConfiguration -FileName "C:\Config.zip" -WhatIf
     
     Shows what the import would add, change and remove, and changes nothing.
 
     .EXAMPLE
-    Import-CsConfiguration -ByteInput $x -LocalStore
+    PS> Import-CsConfiguration -ByteInput $x -LocalStore
     
     Brings a package that is held in memory into the local store.
+
+    .INPUTS
+    byte[] for -ByteInput
 
     .NOTES
     A package that changes the roles needs the right to run Set-CsAdminRole for the whole deployment as well.
@@ -1183,7 +1242,7 @@ function Import-CsConfiguration {
     )
     begin { $bytes = [System.IO.MemoryStream]::new() }
     process { if ($PSBoundParameters.ContainsKey('ByteInput')) { $bytes.Write($ByteInput, 0, $ByteInput.Length) } }
-    end { Invoke-CsVaultUpload $PSCmdlet $PSBoundParameters @('Force', 'LocalStore') $bytes }
+    end { Invoke-CsVaultUpload $PSCmdlet 'Import-CsConfiguration' $PSBoundParameters @('Force', 'LocalStore') $bytes }
 }
 
 function Publish-CsTopology {
@@ -1221,17 +1280,17 @@ function Publish-CsTopology {
     Accepted for existing scripts; has no effect.
 
     .EXAMPLE
-    Publish-CsTopology -FileName "C:\Topology.xml"
+    PS> Publish-CsTopology -FileName "C:\Topology.xml"
     
     Publishes a topology document.
 
     .EXAMPLE
-    Publish-CsTopology -FileName "C:\Topology.xml" -BackupFileName "C:\Before.xml" -WhatIf
+    PS> Publish-CsTopology -FileName "C:\Topology.xml" -BackupFileName "C:\Before.xml" -WhatIf
     
     Shows what would change, and changes nothing.
 
     .EXAMPLE
-    $t = Get-CsTopology -AsXml; Publish-CsTopology -Document $t
+    PS> $t = Get-CsTopology -AsXml; Publish-CsTopology -Document $t
     
     Publishes a document that is held in memory.
 
@@ -1254,7 +1313,7 @@ function Publish-CsTopology {
         [string] $GlobalCatalog,
         [string] $GlobalSettingsDomainController
     )
-    end { Invoke-CsVaultUpload $PSCmdlet $PSBoundParameters @('FinalizeUninstall', 'Force') $null }
+    end { Invoke-CsVaultUpload $PSCmdlet 'Publish-CsTopology' $PSBoundParameters @('FinalizeUninstall', 'Force') $null }
 }
 
 Register-ArgumentCompleter -CommandName 'Get-CsAdminRole' -ParameterName 'Identity' -ScriptBlock { param($command, $name, $word) Complete-CsVault 'Get-CsAdminRole' 'Identity' $word }
