@@ -36,7 +36,7 @@ $script:CsVaultErrors = @{
     HostUnavailable = @('ResourceUnavailable', 'System.InvalidOperationException', 'Run `csvault status`, or set CSVAULT_EXE to the csvault executable.')
     HostNotTrusted = @('AuthenticationError', 'System.UnauthorizedAccessException', 'Nothing was sent. Check who owns the data folder and its socket.')
     HostLost = @('ConnectionError', 'System.IO.IOException', 'Repeat the command; a change either happened whole or not at all.')
-    ProtocolMismatch = @('ProtocolError', 'System.InvalidOperationException', 'Run `csvault stop` and repeat, so that module and executable are of one build.')
+    ProtocolMismatch = @('ProtocolError', 'System.InvalidOperationException', 'Run `csvault stop` and repeat. If it stays so, install module and executable of one version.')
     FrameMalformed = @('ProtocolError', 'System.InvalidOperationException', 'See docs/protocol.md.')
     TooManyCalls = @('LimitsExceeded', 'System.InvalidOperationException', 'Wait for running calls to end.')
     FeatureNotAvailable = @('NotImplemented', 'System.NotImplementedException', 'See docs/compatibility.md for what is available.')
@@ -102,6 +102,8 @@ function Get-CsVaultReason($ErrorRecord) {
 # Finding the service, starting an embedded one, and making sure who listens before anything is said.
 
 $script:CsVaultOnWindows = $PSEdition -eq 'Desktop' -or $IsWindows
+# Windows PowerShell does not load it by itself, and a parameter has a type of it.
+if ($PSEdition -eq 'Desktop') { Add-Type -AssemblyName System.Xml.Linq }
 
 # Where the service is: the folder of its data and the name of its pipe.
 function Get-CsVaultPlace {

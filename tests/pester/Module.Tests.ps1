@@ -49,6 +49,7 @@ Describe 'The module under its three names' {
         $faults = $null
         $null = [System.Management.Automation.Language.Parser]::ParseInput($text, [ref] $tokens, [ref] $faults)
         $faults | Should -BeNullOrEmpty
+        $text | Should -Not -Match '[^\x00-\x7f]' -Because 'it reads a file without a byte order mark as ANSI'
         $newer = $tokens | Where-Object { $_.Kind -in 'QuestionQuestion', 'QuestionQuestionEquals', 'QuestionDot', 'QuestionLBracket', 'QuestionMark', 'AndAnd', 'OrOr' -and $_.TokenFlags -notmatch 'CommandName' }
         $newer | Where-Object { $_.Text -ne '?' } | Should -BeNullOrEmpty
     }
