@@ -4,7 +4,7 @@
 Set-StrictMode -Version 1.0
 
 $script:CsVaultProtocol = 1
-$script:CsVaultManifests = '901fdafba272f513443bfef72e52b8828d97de582c071a15f6329c541aabd24a'
+$script:CsVaultManifests = '9d6dfa50695581d36411077159be6352471847fa9bed7708c76e2c04e3acf319'
 $script:CsVaultClient = 'CsVault module 0.1.0'
 $script:CsVaultErrors = @{
     ParameterInvalid = @('InvalidArgument', 'System.ArgumentException', 'Run Get-Help with the cmdlet''s name for its parameters.')
@@ -42,7 +42,7 @@ $script:CsVaultErrors = @{
     HostUnavailable = @('ResourceUnavailable', 'System.InvalidOperationException', 'Run `csvault status`, or set CSVAULT_EXE to the csvault executable.')
     HostNotTrusted = @('AuthenticationError', 'System.UnauthorizedAccessException', 'Nothing was sent. Check who owns the data folder and its socket.')
     HostLost = @('ConnectionError', 'System.IO.IOException', 'Repeat the command; a change either happened whole or not at all.')
-    ProtocolMismatch = @('ProtocolError', 'System.InvalidOperationException', 'Run `csvault stop` and repeat, so that module and executable are of one build.')
+    ProtocolMismatch = @('ProtocolError', 'System.InvalidOperationException', 'Run `csvault stop` and repeat. If it stays so, install module and executable of one version.')
     FrameMalformed = @('ProtocolError', 'System.InvalidOperationException', 'See docs/protocol.md.')
     TooManyCalls = @('LimitsExceeded', 'System.InvalidOperationException', 'Wait for running calls to end.')
     FeatureNotAvailable = @('NotImplemented', 'System.NotImplementedException', 'See docs/compatibility.md for what is available.')
@@ -108,6 +108,8 @@ function Get-CsVaultReason($ErrorRecord) {
 # Finding the service, starting an embedded one, and making sure who listens before anything is said.
 
 $script:CsVaultOnWindows = $PSEdition -eq 'Desktop' -or $IsWindows
+# Windows PowerShell does not load it by itself, and a parameter has a type of it.
+if ($PSEdition -eq 'Desktop') { Add-Type -AssemblyName System.Xml.Linq }
 
 # Where the service is: the folder of its data and the name of its pipe.
 function Get-CsVaultPlace {
@@ -121,6 +123,8 @@ function Get-CsVaultPlace {
             $folder = [System.IO.Path]::Combine($data, 'csvault')
         }
     }
+    # As the executable does it: a relative folder starts at the process's own.
+    $folder = [System.IO.Path]::GetFullPath($folder)
     $pipe = $env:CSVAULT_PIPE
     if (-not $pipe) {
         $pipe = if ($script:CsVaultOnWindows) { "\\.\pipe\csvault-$([Environment]::UserName)" } else { "$folder/csvault.sock" }
@@ -137,10 +141,15 @@ function Get-CsVaultUnixStat([string] $Path) {
     }
 }
 
-# The user id that must own the pipe.
+# The user id that must own the pipe; $null for an account that is not there.
 function Get-CsVaultExpectedOwner {
     $wanted = $env:CSVAULT_PIPE_OWNER
-    if ($wanted) { return [int] $(if ($wanted -match '^\d+\z') { $wanted } else { & id -u -- $wanted 2>$null }) }
+    if ($wanted) {
+        if ($wanted -notmatch '^[0-9]+\z') { $wanted = & id -u -- $wanted 2>$null }
+        # (Nothing is 0 as a number: the administrator.)
+        if ("$wanted" -notmatch '^[0-9]+\z') { return $null }
+        return $wanted -as [int]
+    }
     $own = Get-CsVaultUnixStat "/proc/$PID"
     if ($own) { return $own.UserId }
     return [int] (& id -u)
@@ -152,7 +161,8 @@ function Test-CsVaultPipe($Cmdlet, $Place) {
     if ($null -eq $stat) { return $false }
     $owner = Get-CsVaultExpectedOwner
     $wrong = $null
-    if ("$($stat.ItemType)" -ne 'Socket') { $wrong = "$($Place.Pipe) is not a socket" }
+    if ($null -eq $owner) { $wrong = "CSVAULT_PIPE_OWNER names '$env:CSVAULT_PIPE_OWNER', which is no account here" }
+    elseif ("$($stat.ItemType)" -ne 'Socket') { $wrong = "$($Place.Pipe) is not a socket" }
     elseif ($stat.UserId -ne $owner) { $wrong = "$($Place.Pipe) belongs to the account $($stat.UserId), not to $owner" }
     elseif (-not $env:CSVAULT_PIPE) {
         $stat = Get-CsVaultUnixStat $Place.Home
@@ -183,10 +193,10 @@ function Find-CsVaultExecutable {
 function Start-CsVaultHost($Cmdlet) {
     $executable = Find-CsVaultExecutable
     if (-not $executable -or -not [System.IO.File]::Exists($executable)) {
-        $what = if ($executable) { "The executable $executable does not exist." } else { 'The service is not running and the executable csvault was not found.' }
+        $what = if ($executable) { "CSVAULT_EXE names $executable, and there is no such file." } else { 'The service is not running and the executable csvault was not found.' }
         Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostUnavailable $what Executable $(if ($executable) { $executable } else { 'csvault' }))
     }
-    $Cmdlet.WriteVerbose("Starting the service with $executable.")
+    Write-CsVaultVerbose $Cmdlet "Starting the service with $executable."
     $start = [System.Diagnostics.ProcessStartInfo]::new($executable, 'start')
     $start.RedirectStandardOutput = $true
     $start.RedirectStandardError = $true
@@ -206,7 +216,8 @@ function Start-CsVaultHost($Cmdlet) {
     $report = $null
     try { $report = ($output.Result | ConvertFrom-Json).error } catch { $report = $null }
     if (-not $report) {
-        $report = New-CsVaultReport HostUnavailable "The service could not be started: $("$($output.Result) $($errors.Result)".Trim())" Executable $executable
+        $said = "$($output.Result) $($errors.Result)".Trim()
+        $report = New-CsVaultReport HostUnavailable "The service could not be started: $executable ended with exit code $($process.ExitCode). $said".Trim() Executable $executable
     }
     Stop-CsVaultCmdlet $Cmdlet $report
 }
@@ -237,13 +248,20 @@ function Get-CsVaultConnection($Cmdlet, [bool] $New) {
     if ($null -eq $connection) { $connection = Start-CsVaultConnection $Cmdlet $place }
     $connection.Key = $key
     $done = $false
+    $silent = $false
     try {
         Send-CsVaultJson $connection ('{"jsonrpc":"2.0","id":1,"method":"hello","params":{"protocol":' + $script:CsVaultProtocol +
             ',"client":"' + $script:CsVaultClient + '","manifests":"' + $script:CsVaultManifests + '"}}')
-        $answer = Receive-CsVaultFrame $connection
+        $answer = Receive-CsVaultFrame $connection 60
         $done = $true
+    } catch [System.TimeoutException] {
+        $silent = $true
     } finally {
         if (-not $done) { $connection.Pipe.Dispose() }
+    }
+    if ($silent) {
+        $hint = 'Find out what keeps its process (csvault) busy, or end that process and repeat; nothing was sent.'
+        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostUnavailable "The service at $($place.Pipe) does not answer." Pipe $place.Pipe $hint)
     }
     if ($answer.error) {
         $connection.Pipe.Dispose()
@@ -310,8 +328,9 @@ function Send-CsVaultChunk($Connection, [byte[]] $Frame, [int] $Length) {
     while (-not $task.Wait(250)) { }
 }
 
-# Waits for the next frame. Returns its message; or nothing for a chunk of bytes, which stays in the buffer until the next call.
-function Receive-CsVaultFrame($Connection) {
+# Waits for the next frame, without an end or for so many quarters of a second of silence. Returns its message; or nothing for a chunk of
+# bytes, which stays in the buffer until the next call.
+function Receive-CsVaultFrame($Connection, [int] $Quarters) {
     $c = $Connection
     while ($true) {
         $have = $c.End - $c.Start
@@ -345,7 +364,7 @@ function Receive-CsVaultFrame($Connection) {
             $c.End = 0
         }
         $task = $c.Pipe.ReadAsync($c.Buffer, $c.End, $c.Buffer.Length - $c.End)
-        while (-not $task.Wait(250)) { }
+        while (-not $task.Wait(250)) { if (--$Quarters -eq 0) { throw [System.TimeoutException]::new() } }
         if ($task.Result -eq 0) { throw [System.IO.IOException]::new('the service closed the connection') }
         $c.End += $task.Result
     }
@@ -370,34 +389,43 @@ function Resolve-CsVaultPath($Cmdlet, [string] $Path) {
     try {
         $full = $Cmdlet.SessionState.Path.GetUnresolvedProviderPathFromPSPath($Path, [ref] $provider, [ref] $drive)
     } catch {
-        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileNotFound "The path '$Path' is not valid: $((Get-CsVaultReason $_).Message)" File $Path)
+        $reason = Get-CsVaultReason $_
+        $hint = if ($reason -is [System.Management.Automation.DriveNotFoundException]) { "Make the drive first: New-PSDrive -Name $($reason.ItemName) -PSProvider FileSystem -Scope Global -Root <folder>" }
+        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileNotFound "The path '$Path' is not valid: $($reason.Message)" File $Path $hint)
     }
     if ($provider.Name -ne 'FileSystem') {
         Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileNotRegular "The path '$Path' is not in the file system." File $Path)
     }
+    if (-not $script:CsVaultOnWindows -and $full.StartsWith('\\')) {
+        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileNotFound "'$full' is the path of a network share, which only Windows opens by that name." File $full 'Mount the share, and give the path where it is mounted.')
+    }
     return $full
 }
 
-# 'File', 'Folder', 'Other' (a device, a pipe), or '' when nothing is there. Links are followed.
-function Get-CsVaultFileKind([string] $Path) {
-    if ([System.IO.Directory]::Exists($Path)) { return 'Folder' }
-    if (-not [System.IO.File]::Exists($Path)) { return '' }
-    if (-not $script:CsVaultOnWindows) {
-        $target = [System.IO.File]::ResolveLinkTarget($Path, $true)
-        $stat = Get-CsVaultUnixStat $(if ($null -ne $target) { $target.FullName } else { $Path })
-        if ($null -ne $stat -and "$($stat.ItemType)" -ne 'File') { return 'Other' }
+# Whether a file is there. Links are followed; what is no regular file ends the cmdlet.
+function Test-CsVaultFile($Cmdlet, [string] $Path) {
+    $wrong = $null
+    if ([System.IO.Directory]::Exists($Path)) {
+        $wrong = 'a folder'
+    } elseif (-not [System.IO.File]::Exists($Path)) {
+        return $false
+    } elseif (-not $script:CsVaultOnWindows) {
+        try {
+            $target = [System.IO.File]::ResolveLinkTarget($Path, $true)
+            $stat = Get-CsVaultUnixStat $(if ($null -ne $target) { $target.FullName } else { $Path })
+            if ($null -ne $stat -and "$($stat.ItemType)" -ne 'File') { $wrong = 'a device or a pipe' }
+        } catch {
+            $wrong = "a link that leads nowhere ($((Get-CsVaultReason $_).Message))"
+        }
     }
-    return 'File'
+    if ($wrong) { Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileNotRegular "'$Path' is $wrong." File $Path) }
+    return $true
 }
 
 # Opens a file to read it.
 function Open-CsVaultFile($Cmdlet, [string] $Path) {
     $full = Resolve-CsVaultPath $Cmdlet $Path
-    switch (Get-CsVaultFileKind $full) {
-        '' { Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileNotFound "The file '$full' does not exist." File $full) }
-        'Folder' { Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileNotRegular "'$full' is a folder." File $full) }
-        'Other' { Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileNotRegular "'$full' is a device or a pipe." File $full) }
-    }
+    if (-not (Test-CsVaultFile $Cmdlet $full)) { Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileNotFound "The file '$full' does not exist." File $full) }
     try {
         return [System.IO.FileStream]::new($full, [System.IO.FileMode]::Open, [System.IO.FileAccess]::Read, [System.IO.FileShare]::Read)
     } catch {
@@ -408,11 +436,9 @@ function Open-CsVaultFile($Cmdlet, [string] $Path) {
 # A file on its way: written under another name in the same folder, so that its own name never shows half a file.
 function New-CsVaultFile($Cmdlet, [string] $Path, [bool] $Force) {
     $full = Resolve-CsVaultPath $Cmdlet $Path
-    $kind = Get-CsVaultFileKind $full
-    if ($kind -eq 'Folder') { Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileNotRegular "'$full' is a folder." File $full) }
-    if ($kind -eq 'Other') { Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileNotRegular "'$full' is a device or a pipe." File $full) }
-    if ($kind -and -not $Force) { Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileExists "The file '$full' exists already." File $full) }
-    if ($kind -and -not $script:CsVaultOnWindows) {
+    $exists = Test-CsVaultFile $Cmdlet $full
+    if ($exists -and -not $Force) { Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileExists "The file '$full' exists already." File $full) }
+    if ($exists -and -not $script:CsVaultOnWindows) {
         # A link stays a link: what it points to is replaced.
         $target = [System.IO.File]::ResolveLinkTarget($full, $true)
         if ($null -ne $target) { $full = $target.FullName }
@@ -421,20 +447,38 @@ function New-CsVaultFile($Cmdlet, [string] $Path, [bool] $Force) {
     if (-not [System.IO.Directory]::Exists($folder)) {
         Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileNotFound "The folder '$folder' does not exist." File $full)
     }
-    $temporary = [System.IO.Path]::Combine($folder, ".$([System.IO.Path]::GetFileName($full)).$([guid]::NewGuid().ToString('N').Substring(0, 8)).tmp")
+    $temporary = [System.IO.Path]::Combine($folder, ".csvault-$([guid]::NewGuid().ToString('N').Substring(0, 8)).tmp")
     try {
-        $stream = [System.IO.FileStream]::new($temporary, [System.IO.FileMode]::CreateNew, [System.IO.FileAccess]::Write, [System.IO.FileShare]::None, 4096)
+        $stream = New-CsVaultPrivateStream $temporary
     } catch {
-        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileWriteFailed "The file '$full' cannot be written: $((Get-CsVaultReason $_).Message)" File $full)
+        $reason = Get-CsVaultReason $_
+        $why = if ($reason -is [System.UnauthorizedAccessException]) { "you may not write in the folder '$folder'." } else { $reason.Message }
+        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileWriteFailed "The file '$full' cannot be written: $why" File $full)
     }
     return @{ Path = $full; Temporary = $temporary; Stream = $stream; Force = $Force }
 }
 
-# Gives the file its name, once everything is on the disk.
+# A new file for its owner alone: a configuration is nobody else's business. Windows, and .NET before 7, give it the rights of its folder.
+function New-CsVaultPrivateStream([string] $Path) {
+    if ($script:CsVaultOnWindows -or [Environment]::Version.Major -lt 7) {
+        return [System.IO.FileStream]::new($Path, [System.IO.FileMode]::CreateNew, [System.IO.FileAccess]::Write, [System.IO.FileShare]::None, 4096)
+    }
+    $options = [System.IO.FileStreamOptions]::new()
+    $options.Mode = [System.IO.FileMode]::CreateNew
+    $options.Access = [System.IO.FileAccess]::Write
+    $options.Share = [System.IO.FileShare]::None
+    $options.UnixCreateMode = 'UserRead, UserWrite'
+    return [System.IO.FileStream]::new($Path, $options)
+}
+
+# Gives the file its name, once everything is on the disk. One that takes the place of another has its rights.
 function Complete-CsVaultFile($Cmdlet, $File) {
     try {
         $File.Stream.Flush($true)
         $File.Stream.Dispose()
+        if ($File.Force -and -not $script:CsVaultOnWindows -and [Environment]::Version.Major -ge 7 -and [System.IO.File]::Exists($File.Path)) {
+            [System.IO.File]::SetUnixFileMode($File.Temporary, [System.IO.File]::GetUnixFileMode($File.Path))
+        }
         if (-not $File.Force) {
             [System.IO.File]::Move($File.Temporary, $File.Path)
         } elseif ($PSVersionTable.PSVersion.Major -ge 7) {
@@ -498,10 +542,10 @@ function ConvertTo-CsVaultJsonList($Value) {
 
 # One call: the request, bytes in both directions, records as they come, the answer.
 
-# Runs a call. $Sent are the parameters of the caller that go to the service. $Source is a stream of bytes to send, $Sink one for bytes
-# that come; both may be $null. Returns the result with the number of lines of its plan in PlanLines; a $Quiet plan is only returned.
-function Invoke-CsVaultCall($Cmdlet, $Bound, $Sent, [bool] $WhatIf, [bool] $Changes, $Source, $Sink, [bool] $Quiet) {
-    $name = $Cmdlet.MyInvocation.MyCommand.Name
+# Runs the cmdlet of that name (its function may have a prefix here). $Sent are the parameters of the caller that go to the service. $Source is
+# a stream of bytes to send, $Sink one for bytes that come; both may be $null. Returns the result with the number of lines of its plan in
+# PlanLines; a $Quiet plan is only returned.
+function Invoke-CsVaultCall($Cmdlet, [string] $Name, $Bound, $Sent, [bool] $WhatIf, [bool] $Changes, $Source, $Sink, [bool] $Quiet) {
     $pairs = foreach ($parameter in $Sent) {
         if (-not $Bound.ContainsKey($parameter)) { continue }
         '"' + $parameter + '":' + (ConvertTo-CsVaultJson $Bound[$parameter])
@@ -515,7 +559,7 @@ function Invoke-CsVaultCall($Cmdlet, $Bound, $Sent, [bool] $WhatIf, [bool] $Chan
         try {
             $connection = Get-CsVaultConnection $Cmdlet ($attempt -gt 1)
             $connection.Call++
-            $request = '{"jsonrpc":"2.0","id":' + $connection.Call + ',"method":"invoke","params":{"cmdlet":"' + $name + '","parameters":' + $parameters
+            $request = '{"jsonrpc":"2.0","id":' + $connection.Call + ',"method":"invoke","params":{"cmdlet":"' + $Name + '","parameters":' + $parameters
             if ($WhatIf) { $request += ',"whatIf":true' }
             if ($key) { $request += ',"idempotencyKey":"' + $key + '"' }
             if ($null -ne $Source) { $request += ',"input":true' }
@@ -557,7 +601,7 @@ function Assert-CsVaultLoss($Cmdlet, $ErrorRecord, [bool] $Again) {
         $name = $Cmdlet.MyInvocation.MyCommand.Name
         Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostLost "The service went away during $name`: $($reason.Message)." Cmdlet $name)
     }
-    $Cmdlet.WriteVerbose('The connection was lost before an answer came; asking once more.')
+    Write-CsVaultVerbose $Cmdlet 'The connection was lost before an answer came; asking once more.'
 }
 
 # What came is what was sent: as many bytes, with the same hash.
@@ -601,7 +645,7 @@ function Write-CsVaultChunk($Cmdlet, $Connection, $Sink, $State) {
 
 function Write-CsVaultRecord($Cmdlet, $Record, $State) {
     switch ($Record.stream) {
-        'verbose' { $State.Verbose += $Record.text; $Cmdlet.WriteVerbose($Record.text) }
+        'verbose' { $State.Verbose += $Record.text; Write-CsVaultVerbose $Cmdlet $Record.text }
         'warning' { $Cmdlet.WriteWarning($Record.text) }
         'debug' { $Cmdlet.WriteDebug($Record.text) }
         'progress' { Write-CsVaultProgress $Cmdlet $State $Record }
@@ -616,6 +660,11 @@ function Write-CsVaultRecord($Cmdlet, $Record, $State) {
             $Cmdlet.WriteError((ConvertTo-CsVaultErrorRecord $Record.error))
         }
     }
+}
+
+# Only where it is wanted: with -Debug alone PowerShell would stop at each line and ask.
+function Write-CsVaultVerbose($Cmdlet, [string] $Text) {
+    if ($VerbosePreference -ne 'SilentlyContinue') { $Cmdlet.WriteVerbose($Text) }
 }
 
 # Sends a stream in chunks, no more of them ahead than the service takes; returns the answer when it comes early.
@@ -659,16 +708,17 @@ function Complete-CsVaultProgress($Cmdlet, $State) {
 # What the cmdlets share. The rules are the service's; here are files, bytes, and the questions to the user.
 
 # A package into a file, or as one array of bytes.
-function Invoke-CsVaultDownload($Cmdlet, $Bound, [string[]] $Sent) {
+function Invoke-CsVaultDownload($Cmdlet, [string] $Name, $Bound, [string[]] $Sent) {
     if (-not $Bound.ContainsKey('FileName')) {
+        if (-not $Bound['AsBytes']) { Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport ParameterInvalid "$Name needs -FileName or -AsBytes." Parameter AsBytes) }
         $bytes = [System.IO.MemoryStream]::new()
-        $null = Invoke-CsVaultCall $Cmdlet $Bound $Sent $false $false $null $bytes
+        $null = Invoke-CsVaultCall $Cmdlet $Name $Bound $Sent $false $false $null $bytes
         $Cmdlet.WriteObject($bytes.ToArray(), $false)
         return
     }
     $file = New-CsVaultFile $Cmdlet $Bound['FileName'] ($Bound.ContainsKey('Force') -and $Bound['Force'])
     try {
-        $null = Invoke-CsVaultCall $Cmdlet $Bound $Sent $false $false $null $file.Stream
+        $null = Invoke-CsVaultCall $Cmdlet $Name $Bound $Sent $false $false $null $file.Stream
         Complete-CsVaultFile $Cmdlet $file
     } finally {
         Remove-CsVaultFile $file
@@ -676,19 +726,19 @@ function Invoke-CsVaultDownload($Cmdlet, $Bound, [string[]] $Sent) {
 }
 
 # Objects, or with -AsXml the document itself.
-function Invoke-CsVaultXmlQuery($Cmdlet, $Bound, [string[]] $Sent) {
+function Invoke-CsVaultXmlQuery($Cmdlet, [string] $Name, $Bound, [string[]] $Sent) {
     if (-not ($Bound.ContainsKey('AsXml') -and $Bound['AsXml'])) {
-        $null = Invoke-CsVaultCall $Cmdlet $Bound $Sent $false $false $null $null
+        $null = Invoke-CsVaultCall $Cmdlet $Name $Bound $Sent $false $false $null $null
         return
     }
     $bytes = [System.IO.MemoryStream]::new()
-    $null = Invoke-CsVaultCall $Cmdlet $Bound $Sent $false $false $null $bytes
+    $null = Invoke-CsVaultCall $Cmdlet $Name $Bound $Sent $false $false $null $bytes
     $bytes.Position = 0
     $Cmdlet.WriteObject([System.Xml.Linq.XElement]::Load($bytes, [System.Xml.Linq.LoadOptions]::PreserveWhitespace))
 }
 
 # A file, an XML element or bytes go to the service.
-function Invoke-CsVaultUpload($Cmdlet, $Bound, [string[]] $Sent, $Bytes) {
+function Invoke-CsVaultUpload($Cmdlet, [string] $Name, $Bound, [string[]] $Sent, $Bytes) {
     $force = $Bound.ContainsKey('Force') -and $Bound['Force']
     $source = $null
     $from = 'the given bytes'
@@ -700,6 +750,9 @@ function Invoke-CsVaultUpload($Cmdlet, $Bound, [string[]] $Sent, $Bytes) {
         $source = [System.IO.MemoryStream]::new([System.Text.Encoding]::UTF8.GetBytes($text))
         $from = 'the given document'
     } elseif ($null -ne $Bytes -and -not $Bound.ContainsKey('FinalizeUninstall')) {
+        if ($Bytes.Length -eq 0 -and $Cmdlet.MyInvocation.ExpectingInput) {
+            Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport ParameterInvalid 'No bytes came through the pipeline.' Parameter ByteInput "Pipe a byte array as one object: ,`$x | $Name. A file goes to -FileName.")
+        }
         $source = $Bytes
         $source.Position = 0
     }
@@ -711,7 +764,7 @@ function Invoke-CsVaultUpload($Cmdlet, $Bound, [string[]] $Sent, $Bytes) {
         if (-not $whatIf -and -not (Test-CsVaultConsent $Cmdlet $store "$action $from")) { return }
         if (-not $whatIf -and $Bound.ContainsKey('BackupFileName')) { Save-CsVaultTopology $Cmdlet $Bound['BackupFileName'] $force }
         if (-not $whatIf -and $Bound.ContainsKey('Report')) { $report = New-CsVaultFile $Cmdlet $Bound['Report'] $force }
-        $result = Invoke-CsVaultCall $Cmdlet $Bound $Sent $whatIf $true $source $null
+        $result = Invoke-CsVaultCall $Cmdlet $Name $Bound $Sent $whatIf $true $source $null
         if ($whatIf -and $result.PlanLines -eq 0) {
             # The line of a plan that changes nothing.
             $null = $Cmdlet.ShouldProcess("$($result.Verbose | Select-Object -Last 1)", '', '')
@@ -788,24 +841,24 @@ function Test-CsVaultConsent($Cmdlet, [string] $Target, [string] $Action) {
 }
 
 # $Each names the parameter that stands for one thing, when each thing is asked about and is a change of its own.
-function Invoke-CsVaultChange($Cmdlet, $Bound, [string[]] $Sent, [string] $Action, [string] $Each) {
+function Invoke-CsVaultChange($Cmdlet, [string] $Name, $Bound, [string[]] $Sent, [string] $Action, [string] $Each) {
     if ($WhatIfPreference) {
-        $result = Invoke-CsVaultCall $Cmdlet $Bound $Sent $true $true $null $null
+        $result = Invoke-CsVaultCall $Cmdlet $Name $Bound $Sent $true $true $null $null
         if ($result.PlanLines -eq 0) { $null = $Cmdlet.ShouldProcess("$($result.Verbose | Select-Object -Last 1)", '', '') }
         return
     }
     if (-not $Each) {
         $target = if ($Bound.ContainsKey('Instance')) { [string] $Bound['Instance'].Identity } elseif ($Bound.ContainsKey('Identity')) { $Bound['Identity'] } else { 'Central Management store' }
-        if (Test-CsVaultConsent $Cmdlet $target $Action) { $null = Invoke-CsVaultCall $Cmdlet $Bound $Sent $false $true $null $null }
+        if (Test-CsVaultConsent $Cmdlet $target $Action) { $null = Invoke-CsVaultCall $Cmdlet $Name $Bound $Sent $false $true $null $null }
         return
     }
     # What is not there or may not be changed shows before anything is asked.
-    $plan = (Invoke-CsVaultCall $Cmdlet $Bound $Sent $true $true $null $null $true).Plan
+    $plan = (Invoke-CsVaultCall $Cmdlet $Name $Bound $Sent $true $true $null $null $true).Plan
     foreach ($line in $plan) {
         if (-not (Test-CsVaultConsent $Cmdlet $line.target $Action)) { continue }
         $one = @{ $Each = $line.target }
         if ($Bound.ContainsKey('Force')) { $one['Force'] = $Bound['Force'] }
-        $null = Invoke-CsVaultCall $Cmdlet $one $Sent $false $true $null $null
+        $null = Invoke-CsVaultCall $Cmdlet $Name $one $Sent $false $true $null $null
     }
 }
 
@@ -1082,17 +1135,17 @@ function Export-CsConfiguration {
     Works on the local store of this machine instead of the Central Management store.
 
     .EXAMPLE
-    Export-CsConfiguration -FileName "C:\Config.zip"
+    PS> Export-CsConfiguration -FileName "C:\Config.zip"
     
     Writes the configuration to C:\Config.zip.
 
     .EXAMPLE
-    $x = Export-CsConfiguration -AsBytes
+    PS> $x = Export-CsConfiguration -AsBytes
     
     Keeps the package in a variable, which Import-CsConfiguration -ByteInput takes.
 
     .EXAMPLE
-    Export-CsConfiguration -FileName "C:\Local.zip" -LocalStore -Force
+    PS> Export-CsConfiguration -FileName "C:\Local.zip" -LocalStore -Force
     
     Writes the content of the local store and replaces an older file.
 
@@ -1114,7 +1167,7 @@ function Export-CsConfiguration {
         [switch] $Force,
         [switch] $LocalStore
     )
-    process { Invoke-CsVaultDownload $PSCmdlet $PSBoundParameters @('Force', 'LocalStore') }
+    process { Invoke-CsVaultDownload $PSCmdlet 'Export-CsConfiguration' $PSBoundParameters @('Force', 'LocalStore') }
 }
 
 function Get-CsAdminRole {
@@ -1140,24 +1193,27 @@ function Get-CsAdminRole {
     Works on the local store of this machine instead of the Central Management store.
 
     .EXAMPLE
-    Get-CsAdminRole
+    PS> Get-CsAdminRole
     
     Returns every role.
 
     .EXAMPLE
-    Get-CsAdminRole | Where-Object {$_.Cmdlets -match "Export-CsConfiguration"}
+    PS> Get-CsAdminRole | Where-Object {$_.Cmdlets -match "Export-CsConfiguration"}
     
     Returns the roles whose members may run Export-CsConfiguration.
 
     .EXAMPLE
-    Get-CsAdminRole -Identity CsHelpDesk | Select-Object -ExpandProperty Cmdlets
+    PS> Get-CsAdminRole -Identity CsHelpDesk | Select-Object -ExpandProperty Cmdlets
     
     Lists the cmdlets of one role.
 
     .EXAMPLE
-    Get-CsAdminRole -Filter "*Voice*"
+    PS> Get-CsAdminRole -Filter "*Voice*"
     
     Returns the roles whose name holds Voice.
+
+    .INPUTS
+    string for -Identity, or an object with the property Identity
 
     .OUTPUTS
     Microsoft.Rtc.Management.WritableConfig.Settings.Roles.Role
@@ -1177,7 +1233,7 @@ function Get-CsAdminRole {
         [string] $Sid,
         [switch] $LocalStore
     )
-    process { $null = Invoke-CsVaultCall $PSCmdlet $PSBoundParameters @('Identity', 'Filter', 'Sid', 'LocalStore') $false $false $null $null }
+    process { $null = Invoke-CsVaultCall $PSCmdlet 'Get-CsAdminRole' $PSBoundParameters @('Identity', 'Filter', 'Sid', 'LocalStore') $false $false $null $null }
 }
 
 function Get-CsAdminRoleAssignment {
@@ -1198,9 +1254,12 @@ function Get-CsAdminRoleAssignment {
     Works on the local store of this machine instead of the Central Management store.
 
     .EXAMPLE
-    Get-CsAdminRoleAssignment -Identity "kenmyer"
+    PS> Get-CsAdminRoleAssignment -Identity "kenmyer"
     
     Returns the names of the roles that kenmyer holds.
+
+    .INPUTS
+    string for -Identity
 
     .OUTPUTS
     System.String
@@ -1217,7 +1276,7 @@ function Get-CsAdminRoleAssignment {
         [switch] $Force,
         [switch] $LocalStore
     )
-    process { $null = Invoke-CsVaultCall $PSCmdlet $PSBoundParameters @('Identity', 'Force', 'LocalStore') $false $false $null $null }
+    process { $null = Invoke-CsVaultCall $PSCmdlet 'Get-CsAdminRoleAssignment' $PSBoundParameters @('Identity', 'Force', 'LocalStore') $false $false $null $null }
 }
 
 function Get-CsAuditRecord {
@@ -1251,27 +1310,27 @@ function Get-CsAuditRecord {
     At most so many records, the newest that fit. All, when it is not given.
 
     .EXAMPLE
-    Get-CsAuditRecord -Newest 20
+    PS> Get-CsAuditRecord -Newest 20
     
     Shows what happened last.
 
     .EXAMPLE
-    Get-CsAuditRecord -Outcome Denied -StartTime (Get-Date).AddDays(-1) | Format-List *
+    PS> Get-CsAuditRecord -Outcome Denied -StartTime (Get-Date).AddDays(-1) | Format-List *
     
     Shows everything about the calls that were denied since yesterday; Detail says why.
 
     .EXAMPLE
-    Get-CsAuditRecord -Cmdlet Import-CsConfiguration -Outcome Done, Failed
+    PS> Get-CsAuditRecord -Cmdlet Import-CsConfiguration -Outcome Done, Failed
     
     Shows what came of each import.
 
     .EXAMPLE
-    Get-CsAuditRecord -Principal "kenmyer*" -StartTime 2026-11-01 | Export-Csv ken.csv
+    PS> Get-CsAuditRecord -Principal "kenmyer*" -StartTime 2026-11-01 | Export-Csv ken.csv
     
     Writes what one account did since the first of November into a file.
 
     .EXAMPLE
-    Get-CsAuditRecord -Outcome Denied | Group-Object Principal | Sort-Object Count -Descending
+    PS> Get-CsAuditRecord -Outcome Denied | Group-Object Principal | Sort-Object Count -Descending
     
     Counts the denied records of each account.
 
@@ -1296,7 +1355,7 @@ function Get-CsAuditRecord {
         [string[]] $Outcome,
         [int] $Newest
     )
-    process { $null = Invoke-CsVaultCall $PSCmdlet $PSBoundParameters @('StartTime', 'EndTime', 'Principal', 'Cmdlet', 'Outcome', 'Newest') $false $false $null $null }
+    process { $null = Invoke-CsVaultCall $PSCmdlet 'Get-CsAuditRecord' $PSBoundParameters @('StartTime', 'EndTime', 'Principal', 'Cmdlet', 'Outcome', 'Newest') $false $false $null $null }
 }
 
 function Get-CsTopology {
@@ -1314,17 +1373,17 @@ function Get-CsTopology {
     Works on the local store of this machine instead of the Central Management store.
 
     .EXAMPLE
-    (Get-CsTopology -AsXml).ToString() > C:\Topology.xml
+    PS> (Get-CsTopology -AsXml).ToString() > C:\Topology.xml
     
     Saves the topology document.
 
     .EXAMPLE
-    (Get-CsTopology).Clusters | Format-Table Fqdn, SiteId
+    PS> (Get-CsTopology).Clusters | Format-Table Fqdn, SiteId
     
     Lists the pools.
 
     .EXAMPLE
-    Get-CsTopology -LocalStore
+    PS> Get-CsTopology -LocalStore
     
     Returns the topology that the local store holds.
 
@@ -1340,7 +1399,7 @@ function Get-CsTopology {
         [switch] $AsXml,
         [switch] $LocalStore
     )
-    process { Invoke-CsVaultXmlQuery $PSCmdlet $PSBoundParameters @('AsXml', 'LocalStore') }
+    process { Invoke-CsVaultXmlQuery $PSCmdlet 'Get-CsTopology' $PSBoundParameters @('AsXml', 'LocalStore') }
 }
 
 function Import-CsConfiguration {
@@ -1368,19 +1427,22 @@ function Import-CsConfiguration {
     Works on the local store of this machine instead of the Central Management store.
 
     .EXAMPLE
-    Import-CsConfiguration -FileName "C:\Config.zip"
+    PS> Import-CsConfiguration -FileName "C:\Config.zip"
     
     Restores the configuration into the Central Management store.
 
     .EXAMPLE
-    Import-CsConfiguration -FileName "C:\Config.zip" -WhatIf
+    PS> Import-CsConfiguration -FileName "C:\Config.zip" -WhatIf
     
     Shows what the import would add, change and remove, and changes nothing.
 
     .EXAMPLE
-    Import-CsConfiguration -ByteInput $x -LocalStore
+    PS> Import-CsConfiguration -ByteInput $x -LocalStore
     
     Brings a package that is held in memory into the local store.
+
+    .INPUTS
+    byte[] for -ByteInput
 
     .NOTES
     A package that changes the roles needs the right to run Set-CsAdminRole for the whole deployment as well.
@@ -1399,7 +1461,7 @@ function Import-CsConfiguration {
     )
     begin { $bytes = [System.IO.MemoryStream]::new() }
     process { if ($PSBoundParameters.ContainsKey('ByteInput')) { $bytes.Write($ByteInput, 0, $ByteInput.Length) } }
-    end { Invoke-CsVaultUpload $PSCmdlet $PSBoundParameters @('Force', 'LocalStore') $bytes }
+    end { Invoke-CsVaultUpload $PSCmdlet 'Import-CsConfiguration' $PSBoundParameters @('Force', 'LocalStore') $bytes }
 }
 
 function New-CsAdminRole {
@@ -1437,22 +1499,22 @@ function New-CsAdminRole {
     Returns the role and does not keep it; pipe it to Set-CsAdminRole to keep it.
 
     .EXAMPLE
-    New-CsAdminRole -Identity "RedmondVoiceAdministrator" -Template "CsVoiceAdministrator"
+    PS> New-CsAdminRole -Identity "RedmondVoiceAdministrator" -Template "CsVoiceAdministrator"
     
     Makes a role that may do what CsVoiceAdministrator may do, everywhere.
 
     .EXAMPLE
-    New-CsAdminRole -Identity "RedmondVoiceAdministrator" -Template "CsVoiceAdministrator" -ConfigScopes "site:1" -UserScopes "OU:ou=Redmond,dc=litwareinc,dc=com"
+    PS> New-CsAdminRole -Identity "RedmondVoiceAdministrator" -Template "CsVoiceAdministrator" -ConfigScopes "site:1" -UserScopes "OU:ou=Redmond,dc=litwareinc,dc=com"
     
     Makes a role for one site and for the users below one organizational unit.
 
     .EXAMPLE
-    New-CsAdminRole -Identity "BackupOperators" -Template "CsHelpDesk" -Cmdlets "Export-CsConfiguration","Get-CsTopology"
+    PS> New-CsAdminRole -Identity "BackupOperators" -Template "CsHelpDesk" -Cmdlets "Export-CsConfiguration","Get-CsTopology"
     
     Makes a role that may run two cmdlets.
 
     .EXAMPLE
-    $x = New-CsAdminRole -Identity "BackupOperators" -Template "CsHelpDesk" -InMemory; $x | Set-CsAdminRole
+    PS> $x = New-CsAdminRole -Identity "BackupOperators" -Template "CsHelpDesk" -InMemory; $x | Set-CsAdminRole
     
     Makes a role in memory first, and keeps it then.
 
@@ -1482,7 +1544,7 @@ function New-CsAdminRole {
         [switch] $Force,
         [switch] $InMemory
     )
-    process { Invoke-CsVaultChange $PSCmdlet $PSBoundParameters @('Identity', 'Template', 'ConfigScopes', 'UserScopes', 'Cmdlets', 'ScriptModules', 'Force', 'InMemory') 'Create the role' '' }
+    process { Invoke-CsVaultChange $PSCmdlet 'New-CsAdminRole' $PSBoundParameters @('Identity', 'Template', 'ConfigScopes', 'UserScopes', 'Cmdlets', 'ScriptModules', 'Force', 'InMemory') 'Create the role' '' }
 }
 
 function Publish-CsTopology {
@@ -1520,17 +1582,17 @@ function Publish-CsTopology {
     Accepted for existing scripts; has no effect.
 
     .EXAMPLE
-    Publish-CsTopology -FileName "C:\Topology.xml"
+    PS> Publish-CsTopology -FileName "C:\Topology.xml"
     
     Publishes a topology document.
 
     .EXAMPLE
-    Publish-CsTopology -FileName "C:\Topology.xml" -BackupFileName "C:\Before.xml" -WhatIf
+    PS> Publish-CsTopology -FileName "C:\Topology.xml" -BackupFileName "C:\Before.xml" -WhatIf
     
     Shows what would change, and changes nothing.
 
     .EXAMPLE
-    $t = Get-CsTopology -AsXml; Publish-CsTopology -Document $t
+    PS> $t = Get-CsTopology -AsXml; Publish-CsTopology -Document $t
     
     Publishes a document that is held in memory.
 
@@ -1553,7 +1615,7 @@ function Publish-CsTopology {
         [string] $GlobalCatalog,
         [string] $GlobalSettingsDomainController
     )
-    end { Invoke-CsVaultUpload $PSCmdlet $PSBoundParameters @('FinalizeUninstall', 'Force') $null }
+    end { Invoke-CsVaultUpload $PSCmdlet 'Publish-CsTopology' $PSBoundParameters @('FinalizeUninstall', 'Force') $null }
 }
 
 function Remove-CsAdminRole {
@@ -1579,19 +1641,22 @@ function Remove-CsAdminRole {
     Accepted for scripts that give it; nothing is asked or warned about that it would silence.
 
     .EXAMPLE
-    Remove-CsAdminRole -Identity "RedmondVoiceAdministrator"
+    PS> Remove-CsAdminRole -Identity "RedmondVoiceAdministrator"
     
     Removes one role, after asking.
 
     .EXAMPLE
-    Get-CsAdminRole | Where-Object {$_.IsStandardRole -eq $False} | Remove-CsAdminRole
+    PS> Get-CsAdminRole | Where-Object {$_.IsStandardRole -eq $False} | Remove-CsAdminRole
     
     Removes every custom role, asking about each.
 
     .EXAMPLE
-    Remove-CsAdminRole -Filter "Redmond*" -Confirm:$False
+    PS> Remove-CsAdminRole -Filter "Redmond*" -Confirm:$False
     
     Removes the custom roles whose name begins with Redmond, without asking.
+
+    .INPUTS
+    string for -Identity, or an object with the property Identity
 
     .NOTES
     Each role is asked about; -Confirm:$False does not ask.
@@ -1607,7 +1672,7 @@ function Remove-CsAdminRole {
         [string] $Sid,
         [switch] $Force
     )
-    process { Invoke-CsVaultChange $PSCmdlet $PSBoundParameters @('Identity', 'Filter', 'Sid', 'Force') 'Remove the role' 'Identity' }
+    process { Invoke-CsVaultChange $PSCmdlet 'Remove-CsAdminRole' $PSBoundParameters @('Identity', 'Filter', 'Sid', 'Force') 'Remove the role' 'Identity' }
 }
 
 function Set-CsAdminRole {
@@ -1642,24 +1707,28 @@ function Set-CsAdminRole {
     Takes cmdlets and sites that are not known, with a warning.
 
     .EXAMPLE
-    Set-CsAdminRole -Identity "RedmondVoiceAdministrator" -ConfigScopes "site:1"
+    PS> Set-CsAdminRole -Identity "RedmondVoiceAdministrator" -ConfigScopes "site:1"
     
     Limits a role to one site.
 
     .EXAMPLE
-    Set-CsAdminRole -Identity "RedmondVoiceAdministrator" -Cmdlets @{Add="Export-CsConfiguration";Remove="New-CsVoicePolicy"}
+    PS> Set-CsAdminRole -Identity "RedmondVoiceAdministrator" -Cmdlets @{Add="Export-CsConfiguration";Remove="New-CsVoicePolicy"}
     
     Takes one cmdlet from a role and gives it another.
 
     .EXAMPLE
-    Set-CsAdminRole -Identity "RedmondVoiceAdministrator" -UserScopes @{Replace="global"}
+    PS> Set-CsAdminRole -Identity "RedmondVoiceAdministrator" -UserScopes @{Replace="global"}
     
     Makes a role valid for all users.
 
     .EXAMPLE
-    Set-CsAdminRole -Identity "RedmondVoiceAdministrator" -ScriptModules $null
+    PS> Set-CsAdminRole -Identity "RedmondVoiceAdministrator" -ScriptModules $null
     
     Takes all scripts from a role.
+
+    .INPUTS
+    string for -Identity, or an object with the property Identity
+    object for -Instance
 
     .NOTES
     Nobody gives more than they hold: who is not a server administrator can only give cmdlets and scopes that their own roles have.
@@ -1683,7 +1752,7 @@ function Set-CsAdminRole {
         [object] $ScriptModules,
         [switch] $Force
     )
-    process { Invoke-CsVaultChange $PSCmdlet $PSBoundParameters @('Identity', 'Instance', 'ConfigScopes', 'UserScopes', 'Cmdlets', 'ScriptModules', 'Force') 'Change the role' '' }
+    process { Invoke-CsVaultChange $PSCmdlet 'Set-CsAdminRole' $PSBoundParameters @('Identity', 'Instance', 'ConfigScopes', 'UserScopes', 'Cmdlets', 'ScriptModules', 'Force') 'Change the role' '' }
 }
 
 function Test-CsAdminAccess {
@@ -1707,19 +1776,22 @@ function Test-CsAdminAccess {
     Works on the local store of this machine instead of the Central Management store.
 
     .EXAMPLE
-    Test-CsAdminAccess -Cmdlet Export-CsConfiguration
+    PS> Test-CsAdminAccess -Cmdlet Export-CsConfiguration
     
     Tells whether you may export the configuration.
 
     .EXAMPLE
-    Test-CsAdminAccess -Cmdlet Set-CsVoicePolicy -User kenmyer -Scope "site:1"
+    PS> Test-CsAdminAccess -Cmdlet Set-CsVoicePolicy -User kenmyer -Scope "site:1"
     
     Tells whether an account may change voice policies of one site.
 
     .EXAMPLE
-    "Export-CsConfiguration","Import-CsConfiguration" | Test-CsAdminAccess -User kenmyer | Where-Object {-not $_.IsAllowed}
+    PS> "Export-CsConfiguration","Import-CsConfiguration" | Test-CsAdminAccess -User kenmyer | Where-Object {-not $_.IsAllowed}
     
     Lists what an account may not run, with the reasons.
+
+    .INPUTS
+    string for -Cmdlet
 
     .OUTPUTS
     CsVault.AdminAccess
@@ -1739,7 +1811,7 @@ function Test-CsAdminAccess {
         [string] $Scope,
         [switch] $LocalStore
     )
-    process { $null = Invoke-CsVaultCall $PSCmdlet $PSBoundParameters @('Cmdlet', 'User', 'Scope', 'LocalStore') $false $false $null $null }
+    process { $null = Invoke-CsVaultCall $PSCmdlet 'Test-CsAdminAccess' $PSBoundParameters @('Cmdlet', 'User', 'Scope', 'LocalStore') $false $false $null $null }
 }
 
 function Test-CsAuditLog {
@@ -1753,17 +1825,17 @@ function Test-CsAuditLog {
     Keep LastHash somewhere else from time to time: who may write all files of the data folder could write another whole log, and only a hash that was kept elsewhere shows that.
 
     .EXAMPLE
-    Test-CsAuditLog
+    PS> Test-CsAuditLog
     
     Shows whether the log is valid, how many records it has, and the hash of the last one.
 
     .EXAMPLE
-    if (-not (Test-CsAuditLog).IsValid) { Write-Error "The audit log was changed." }
+    PS> if (-not (Test-CsAuditLog).IsValid) { Write-Error "The audit log was changed." }
     
     Raises an error in a script when the log is not as it was written.
 
     .EXAMPLE
-    (Test-CsAuditLog).LastHash | Out-File -Append \\archive\audit\hashes.txt
+    PS> (Test-CsAuditLog).LastHash | Out-File -Append \\archive\audit\hashes.txt
     
     Keeps the newest hash where those who may write the log cannot write.
 
@@ -1782,7 +1854,7 @@ function Test-CsAuditLog {
     param(
 
     )
-    process { $null = Invoke-CsVaultCall $PSCmdlet $PSBoundParameters @() $false $false $null $null }
+    process { $null = Invoke-CsVaultCall $PSCmdlet 'Test-CsAuditLog' $PSBoundParameters @() $false $false $null $null }
 }
 
 function Update-CsAdminRole {
@@ -1797,12 +1869,12 @@ function Update-CsAdminRole {
     Accepted for scripts that give it; nothing is asked or warned about that it would silence.
 
     .EXAMPLE
-    Update-CsAdminRole
+    PS> Update-CsAdminRole
     
     Writes the predefined roles as this release ships them.
 
     .EXAMPLE
-    Update-CsAdminRole -WhatIf
+    PS> Update-CsAdminRole -WhatIf
     
     Shows which predefined roles would change, and changes nothing.
 
@@ -1811,7 +1883,7 @@ function Update-CsAdminRole {
     param(
         [switch] $Force
     )
-    process { Invoke-CsVaultChange $PSCmdlet $PSBoundParameters @('Force') 'Update the predefined roles' '' }
+    process { Invoke-CsVaultChange $PSCmdlet 'Update-CsAdminRole' $PSBoundParameters @('Force') 'Update the predefined roles' '' }
 }
 
 Register-ArgumentCompleter -CommandName 'Get-CsAdminRole' -ParameterName 'Identity' -ScriptBlock { param($command, $name, $word) Complete-CsVault 'Get-CsAdminRole' 'Identity' $word }

@@ -21,6 +21,15 @@ Describe 'Import-CsConfiguration' {
         $script:Config | Import-CsConfiguration -LocalStore
         (Get-CsTopology -LocalStore).Sites.Name | Should -Be 'Redmond', 'Dublin'
     }
+    It 'says so when no bytes come: <Name>' -ForEach @(
+        @{ Name = 'nothing'; Value = @() }
+        @{ Name = 'a text'; Value = 'text' }
+        @{ Name = 'a file'; Value = (Get-Item $PSCommandPath) }
+    ) {
+        $record = Get-ErrorOf { $Value | Import-CsConfiguration -ErrorAction SilentlyContinue }
+        $record.FullyQualifiedErrorId | Should -BeExactly 'ParameterInvalid,Import-CsConfiguration'
+        $record.ErrorDetails.RecommendedAction | Should -Match '-FileName'
+    }
     It 'shows the plan with -WhatIf and changes nothing' {
         $fresh = New-TestHome
         try {

@@ -1,6 +1,8 @@
 # Finding the service, starting an embedded one, and making sure who listens before anything is said.
 
 $script:CsVaultOnWindows = $PSEdition -eq 'Desktop' -or $IsWindows
+# Windows PowerShell does not load it by itself, and a parameter has a type of it.
+if ($PSEdition -eq 'Desktop') { Add-Type -AssemblyName System.Xml.Linq }
 
 # Where the service is: the folder of its data and the name of its pipe.
 function Get-CsVaultPlace {
@@ -14,6 +16,8 @@ function Get-CsVaultPlace {
             $folder = [System.IO.Path]::Combine($data, 'csvault')
         }
     }
+    # As the executable does it: a relative folder starts at the process's own.
+    $folder = [System.IO.Path]::GetFullPath($folder)
     $pipe = $env:CSVAULT_PIPE
     if (-not $pipe) {
         $pipe = if ($script:CsVaultOnWindows) { "\\.\pipe\csvault-$([Environment]::UserName)" } else { "$folder/csvault.sock" }
@@ -30,10 +34,15 @@ function Get-CsVaultUnixStat([string] $Path) {
     }
 }
 
-# The user id that must own the pipe.
+# The user id that must own the pipe; $null for an account that is not there.
 function Get-CsVaultExpectedOwner {
     $wanted = $env:CSVAULT_PIPE_OWNER
-    if ($wanted) { return [int] $(if ($wanted -match '^\d+\z') { $wanted } else { & id -u -- $wanted 2>$null }) }
+    if ($wanted) {
+        if ($wanted -notmatch '^[0-9]+\z') { $wanted = & id -u -- $wanted 2>$null }
+        # (Nothing is 0 as a number: the administrator.)
+        if ("$wanted" -notmatch '^[0-9]+\z') { return $null }
+        return $wanted -as [int]
+    }
     $own = Get-CsVaultUnixStat "/proc/$PID"
     if ($own) { return $own.UserId }
     return [int] (& id -u)
@@ -45,7 +54,8 @@ function Test-CsVaultPipe($Cmdlet, $Place) {
     if ($null -eq $stat) { return $false }
     $owner = Get-CsVaultExpectedOwner
     $wrong = $null
-    if ("$($stat.ItemType)" -ne 'Socket') { $wrong = "$($Place.Pipe) is not a socket" }
+    if ($null -eq $owner) { $wrong = "CSVAULT_PIPE_OWNER names '$env:CSVAULT_PIPE_OWNER', which is no account here" }
+    elseif ("$($stat.ItemType)" -ne 'Socket') { $wrong = "$($Place.Pipe) is not a socket" }
     elseif ($stat.UserId -ne $owner) { $wrong = "$($Place.Pipe) belongs to the account $($stat.UserId), not to $owner" }
     elseif (-not $env:CSVAULT_PIPE) {
         $stat = Get-CsVaultUnixStat $Place.Home
@@ -76,10 +86,10 @@ function Find-CsVaultExecutable {
 function Start-CsVaultHost($Cmdlet) {
     $executable = Find-CsVaultExecutable
     if (-not $executable -or -not [System.IO.File]::Exists($executable)) {
-        $what = if ($executable) { "The executable $executable does not exist." } else { 'The service is not running and the executable csvault was not found.' }
+        $what = if ($executable) { "CSVAULT_EXE names $executable, and there is no such file." } else { 'The service is not running and the executable csvault was not found.' }
         Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostUnavailable $what Executable $(if ($executable) { $executable } else { 'csvault' }))
     }
-    $Cmdlet.WriteVerbose("Starting the service with $executable.")
+    Write-CsVaultVerbose $Cmdlet "Starting the service with $executable."
     $start = [System.Diagnostics.ProcessStartInfo]::new($executable, 'start')
     $start.RedirectStandardOutput = $true
     $start.RedirectStandardError = $true
@@ -99,7 +109,8 @@ function Start-CsVaultHost($Cmdlet) {
     $report = $null
     try { $report = ($output.Result | ConvertFrom-Json).error } catch { $report = $null }
     if (-not $report) {
-        $report = New-CsVaultReport HostUnavailable "The service could not be started: $("$($output.Result) $($errors.Result)".Trim())" Executable $executable
+        $said = "$($output.Result) $($errors.Result)".Trim()
+        $report = New-CsVaultReport HostUnavailable "The service could not be started: $executable ended with exit code $($process.ExitCode). $said".Trim() Executable $executable
     }
     Stop-CsVaultCmdlet $Cmdlet $report
 }

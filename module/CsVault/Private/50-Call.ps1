@@ -1,9 +1,9 @@
 # One call: the request, bytes in both directions, records as they come, the answer.
 
-# Runs a call. $Sent are the parameters of the caller that go to the service. $Source is a stream of bytes to send, $Sink one for bytes
-# that come; both may be $null. Returns the result with the number of lines of its plan in PlanLines; a $Quiet plan is only returned.
-function Invoke-CsVaultCall($Cmdlet, $Bound, $Sent, [bool] $WhatIf, [bool] $Changes, $Source, $Sink, [bool] $Quiet) {
-    $name = $Cmdlet.MyInvocation.MyCommand.Name
+# Runs the cmdlet of that name (its function may have a prefix here). $Sent are the parameters of the caller that go to the service. $Source is
+# a stream of bytes to send, $Sink one for bytes that come; both may be $null. Returns the result with the number of lines of its plan in
+# PlanLines; a $Quiet plan is only returned.
+function Invoke-CsVaultCall($Cmdlet, [string] $Name, $Bound, $Sent, [bool] $WhatIf, [bool] $Changes, $Source, $Sink, [bool] $Quiet) {
     $pairs = foreach ($parameter in $Sent) {
         if (-not $Bound.ContainsKey($parameter)) { continue }
         '"' + $parameter + '":' + (ConvertTo-CsVaultJson $Bound[$parameter])
@@ -17,7 +17,7 @@ function Invoke-CsVaultCall($Cmdlet, $Bound, $Sent, [bool] $WhatIf, [bool] $Chan
         try {
             $connection = Get-CsVaultConnection $Cmdlet ($attempt -gt 1)
             $connection.Call++
-            $request = '{"jsonrpc":"2.0","id":' + $connection.Call + ',"method":"invoke","params":{"cmdlet":"' + $name + '","parameters":' + $parameters
+            $request = '{"jsonrpc":"2.0","id":' + $connection.Call + ',"method":"invoke","params":{"cmdlet":"' + $Name + '","parameters":' + $parameters
             if ($WhatIf) { $request += ',"whatIf":true' }
             if ($key) { $request += ',"idempotencyKey":"' + $key + '"' }
             if ($null -ne $Source) { $request += ',"input":true' }
@@ -59,7 +59,7 @@ function Assert-CsVaultLoss($Cmdlet, $ErrorRecord, [bool] $Again) {
         $name = $Cmdlet.MyInvocation.MyCommand.Name
         Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostLost "The service went away during $name`: $($reason.Message)." Cmdlet $name)
     }
-    $Cmdlet.WriteVerbose('The connection was lost before an answer came; asking once more.')
+    Write-CsVaultVerbose $Cmdlet 'The connection was lost before an answer came; asking once more.'
 }
 
 # What came is what was sent: as many bytes, with the same hash.
@@ -103,7 +103,7 @@ function Write-CsVaultChunk($Cmdlet, $Connection, $Sink, $State) {
 
 function Write-CsVaultRecord($Cmdlet, $Record, $State) {
     switch ($Record.stream) {
-        'verbose' { $State.Verbose += $Record.text; $Cmdlet.WriteVerbose($Record.text) }
+        'verbose' { $State.Verbose += $Record.text; Write-CsVaultVerbose $Cmdlet $Record.text }
         'warning' { $Cmdlet.WriteWarning($Record.text) }
         'debug' { $Cmdlet.WriteDebug($Record.text) }
         'progress' { Write-CsVaultProgress $Cmdlet $State $Record }
@@ -118,6 +118,11 @@ function Write-CsVaultRecord($Cmdlet, $Record, $State) {
             $Cmdlet.WriteError((ConvertTo-CsVaultErrorRecord $Record.error))
         }
     }
+}
+
+# Only where it is wanted: with -Debug alone PowerShell would stop at each line and ask.
+function Write-CsVaultVerbose($Cmdlet, [string] $Text) {
+    if ($VerbosePreference -ne 'SilentlyContinue') { $Cmdlet.WriteVerbose($Text) }
 }
 
 # Sends a stream in chunks, no more of them ahead than the service takes; returns the answer when it comes early.

@@ -14,23 +14,23 @@ function Test-CsVaultConsent($Cmdlet, [string] $Target, [string] $Action) {
 }
 
 # $Each names the parameter that stands for one thing, when each thing is asked about and is a change of its own.
-function Invoke-CsVaultChange($Cmdlet, $Bound, [string[]] $Sent, [string] $Action, [string] $Each) {
+function Invoke-CsVaultChange($Cmdlet, [string] $Name, $Bound, [string[]] $Sent, [string] $Action, [string] $Each) {
     if ($WhatIfPreference) {
-        $result = Invoke-CsVaultCall $Cmdlet $Bound $Sent $true $true $null $null
+        $result = Invoke-CsVaultCall $Cmdlet $Name $Bound $Sent $true $true $null $null
         if ($result.PlanLines -eq 0) { $null = $Cmdlet.ShouldProcess("$($result.Verbose | Select-Object -Last 1)", '', '') }
         return
     }
     if (-not $Each) {
         $target = if ($Bound.ContainsKey('Instance')) { [string] $Bound['Instance'].Identity } elseif ($Bound.ContainsKey('Identity')) { $Bound['Identity'] } else { 'Central Management store' }
-        if (Test-CsVaultConsent $Cmdlet $target $Action) { $null = Invoke-CsVaultCall $Cmdlet $Bound $Sent $false $true $null $null }
+        if (Test-CsVaultConsent $Cmdlet $target $Action) { $null = Invoke-CsVaultCall $Cmdlet $Name $Bound $Sent $false $true $null $null }
         return
     }
     # What is not there or may not be changed shows before anything is asked.
-    $plan = (Invoke-CsVaultCall $Cmdlet $Bound $Sent $true $true $null $null $true).Plan
+    $plan = (Invoke-CsVaultCall $Cmdlet $Name $Bound $Sent $true $true $null $null $true).Plan
     foreach ($line in $plan) {
         if (-not (Test-CsVaultConsent $Cmdlet $line.target $Action)) { continue }
         $one = @{ $Each = $line.target }
         if ($Bound.ContainsKey('Force')) { $one['Force'] = $Bound['Force'] }
-        $null = Invoke-CsVaultCall $Cmdlet $one $Sent $false $true $null $null
+        $null = Invoke-CsVaultCall $Cmdlet $Name $one $Sent $false $true $null $null
     }
 }

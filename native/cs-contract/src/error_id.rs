@@ -144,7 +144,7 @@ catalog! {
     /// The service went away during the call.
     HostLost => ConnectionError, "System.IO.IOException", "Repeat the command; a change either happened whole or not at all.";
     /// The two sides are of different versions.
-    ProtocolMismatch => ProtocolError, "System.InvalidOperationException", "Run `csvault stop` and repeat, so that module and executable are of one build.";
+    ProtocolMismatch => ProtocolError, "System.InvalidOperationException", "Run `csvault stop` and repeat. If it stays so, install module and executable of one version.";
     /// A message breaks the protocol.
     FrameMalformed => ProtocolError, "System.InvalidOperationException", "See docs/protocol.md.";
     /// Too many calls or connections at once.

@@ -261,8 +261,7 @@ pub struct OutputTypeManifest {
     pub description: String,
     /// The properties, in their fixed order. For a text type, exactly one.
     pub properties: Vec<PropertyManifest>,
-    /// The text of an object, with `{Property}` in it. A type with a text crosses the wire as the bare value
-    /// of its only property.
+    /// The text of an object, with `{Property}` in it: what it prints as inside another object or a string.
     #[serde(default)]
     pub text: Option<String>,
     /// True when the object crosses the wire as the bare value of its only property and prints as `text`.

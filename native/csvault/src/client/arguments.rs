@@ -277,11 +277,6 @@ fn meaning<'a>(manifest: &'a CmdletManifest, name: &str) -> Result<Meaning<'a>, 
         .filter(|(common, _)| begins(common))
         .map(|(common, _)| Meaning::Common(common));
     let mut found: Vec<Meaning<'_>> = own.chain(common).collect();
-    let names: Vec<&str> = manifest
-        .parameters
-        .iter()
-        .map(|parameter| parameter.name.as_str())
-        .collect();
     match (found.pop(), found.is_empty()) {
         (Some(one), true) => Ok(one),
         (Some(_), false) => Err(invalid(
@@ -289,8 +284,7 @@ fn meaning<'a>(manifest: &'a CmdletManifest, name: &str) -> Result<Meaning<'a>, 
             name,
             "could be several parameters; write more of it",
         )),
-        (None, _) => Err(invalid(manifest, name, "is not a parameter of it")
-            .hint(format!("Use one of -{}.", names.join(", -")))),
+        (None, _) => Err(invalid(manifest, name, "is not a parameter of it")),
     }
 }
 
@@ -321,8 +315,15 @@ fn positional(manifest: &CmdletManifest, place: usize) -> Option<&ParameterManif
 }
 
 fn invalid(manifest: &CmdletManifest, name: &str, what: &str) -> ErrorReport {
-    let text = format!("{}: '{}' {what}.", manifest.name(), name.escape_debug());
-    ErrorReport::new(ErrorId::ParameterInvalid, text).on("Parameter", name)
+    let names: Vec<&str> = manifest
+        .parameters
+        .iter()
+        .map(|parameter| parameter.name.as_str())
+        .collect();
+    let text = format!("'{}' {what}.", name.escape_debug());
+    ErrorReport::new(ErrorId::ParameterInvalid, text)
+        .on("Parameter", name)
+        .hint(format!("Its parameters are -{}.", names.join(", -")))
 }
 
 #[cfg(test)]

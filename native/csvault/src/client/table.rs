@@ -215,14 +215,21 @@ fn print_table(
     Ok(())
 }
 
-/// A value in one line: of a list its first elements, of an object inside another its first property, which names it.
+/// A value in one line: of a list its first elements, of an object inside another the text of its type, or its first property.
 fn text(of: &str, value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::Bool(true) => "True".to_owned(),
         Value::Bool(false) => "False".to_owned(),
         Value::Number(number) => number.to_string(),
-        Value::String(text) => text.clone(),
+        Value::String(text) => output_types()
+            .iter()
+            .find(|output| output.bare && output.name == of)
+            .and_then(|output| Some((output.text.as_ref()?, output.properties.first()?)))
+            .map_or_else(
+                || text.clone(),
+                |(pattern, property)| pattern.replace(&format!("{{{}}}", property.name), text),
+            ),
         Value::Array(elements) => {
             let of = of.strip_suffix("[]").unwrap_or(of);
             let mut shown: Vec<String> = elements
@@ -235,10 +242,21 @@ fn text(of: &str, value: &Value) -> String {
             }
             format!("{{{}}}", shown.join(", "))
         }
-        Value::Object(members) => properties(of, members)
-            .first()
-            .map(|(name, of)| cell(of, members.get(*name)))
-            .unwrap_or_default(),
+        Value::Object(members) => {
+            let of_type = output_types().iter().find(|output| output.name == of);
+            let properties = properties(of, members);
+            if let Some(pattern) = of_type.and_then(|output| output.text.as_ref()) {
+                return properties
+                    .iter()
+                    .fold(pattern.clone(), |shown, (name, of)| {
+                        shown.replace(&format!("{{{name}}}"), &cell(of, members.get(*name)))
+                    });
+            }
+            properties
+                .first()
+                .map(|(name, of)| cell(of, members.get(*name)))
+                .unwrap_or_default()
+        }
     }
 }
 
@@ -299,17 +317,17 @@ mod tests {
 
     #[test]
     fn many_properties_make_a_list_and_objects_inside_are_named() {
-        let machine = |id: &str| json!({"Fqdn": "fe.litware.com", "MachineId": id});
+        let machine = |id: &str| json!({"Fqdn": format!("fe{id}.litware.com"), "MachineId": id});
         let out = printed(
             "Microsoft.Rtc.Management.Deploy.Internal.Cluster",
             vec![json!({
-                "Machines": [machine("1:1"), machine("1:2"), machine("1:3"), machine("1:4"), machine("1:5")],
+                "Machines": [machine("1"), machine("2"), machine("3"), machine("4"), machine("5")],
                 "ClusterId": "1:1", "Fqdn": null, "SiteId": 1, "IsOnEdge": false, "RequiresSetup": true
             })],
         );
         assert_eq!(
             out,
-            "ClusterId     : 1:1\nFqdn          :\nSiteId        : 1\nIsOnEdge      : False\nRequiresSetup : True\nMachines      : {1:1, 1:2, 1:3, 1:4, ...}\n\n"
+            "ClusterId     : 1:1\nFqdn          :\nSiteId        : 1\nIsOnEdge      : False\nRequiresSetup : True\nMachines      : {fe1.litware.com, fe2.litware.com, fe3.litware.com, fe4.litware.com, ...}\n\n"
         );
     }
 }

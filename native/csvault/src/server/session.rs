@@ -173,8 +173,9 @@ impl<'a> Session<'a> {
                 .filter(|theirs| *theirs != own)
                 .map(|theirs| {
                     format!(
-                        "The client has manifests {} and the service has {own}.",
-                        theirs.escape_debug()
+                        "The client and the service are of different builds: their manifests are {} and {}.",
+                        shortened(theirs),
+                        shortened(own)
                     )
                 })
         } else {
@@ -539,4 +540,10 @@ fn run_on_thread(
     drop(calling);
     outbox.push(frame);
     drop(slot);
+}
+
+/// As much of a hash as tells it from another.
+fn shortened(hash: &str) -> String {
+    let start: String = hash.chars().take(8).collect();
+    start.escape_debug().to_string()
 }
