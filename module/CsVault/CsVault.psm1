@@ -4,7 +4,7 @@
 Set-StrictMode -Version 1.0
 
 $script:CsVaultProtocol = 1
-$script:CsVaultManifests = '9d6dfa50695581d36411077159be6352471847fa9bed7708c76e2c04e3acf319'
+$script:CsVaultManifests = 'f106c2af3729313872a7541ecc973fa3839b8f7b25eafd8118786da1927a3294'
 $script:CsVaultClient = 'CsVault module 0.1.0'
 $script:CsVaultErrors = @{
     ParameterInvalid = @('InvalidArgument', 'System.ArgumentException', 'Run Get-Help with the cmdlet''s name for its parameters.')
