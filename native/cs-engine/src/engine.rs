@@ -1,7 +1,7 @@
 //! From a call to its handler: name, decision, parameters, audit.
 
 use std::cell::RefCell;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use cs_contract::{CmdletManifest, Effect, ErrorId, ErrorReport, InvokeResult, Reach, Record};
 use cs_model::{CmdletName, StoreKind};
@@ -76,6 +76,8 @@ pub struct Engine {
     pub(crate) parts: EngineParts,
     central_roles: RoleCache,
     local_roles: RoleCache,
+    /// Held by whoever changes roles, so that two who do it at once need not try again and again.
+    pub(crate) role_changes: Mutex<()>,
 }
 
 impl Engine {
@@ -88,6 +90,7 @@ impl Engine {
             parts,
             central_roles: RoleCache::new(StoreKind::Central),
             local_roles: RoleCache::new(StoreKind::Local),
+            role_changes: Mutex::default(),
         })
     }
 

@@ -1,6 +1,7 @@
 //! From a call that changes roles to one new version of the store: who may, what changes, what must stay.
 
 use std::cell::RefCell;
+use std::sync::PoisonError;
 
 use cs_contract::{ErrorId, ErrorReport, InvokeResult, Record};
 use cs_model::{ItemKey, Role};
@@ -13,7 +14,7 @@ use super::{predefined_names, roles_document, sites_for};
 use crate::engine::Running;
 use crate::fault::{Fault, from_stopped, from_store};
 
-/// How often a change is tried again when others change the roles at the same time.
+/// How often a change is tried again when an import changes the roles at the same time.
 const ATTEMPTS: usize = 4;
 
 /// The roles that a change starts from.
@@ -53,14 +54,24 @@ impl Extent {
     }
 }
 
-/// Makes a change of the roles: plans it with `make`, checks it, and commits it as one version. Others who change the roles at the
-/// same time only make it start anew.
+/// Makes a change of the roles: plans it with `make`, checks it, and commits it as one version. An import that changes the roles at the
+/// same time only makes it start anew.
 pub fn change(
     call: &mut Running<'_>,
     message: &str,
     extent: Extent,
     make: &mut dyn FnMut(&Running<'_>, &Current<'_>) -> Result<Wanted, Fault>,
 ) -> Result<InvokeResult, Fault> {
+    let engine = call.engine;
+    let _one_at_a_time = match extent {
+        Extent::Commit => Some(
+            engine
+                .role_changes
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+        ),
+        Extent::Check | Extent::Plan => None,
+    };
     for _ in 1..ATTEMPTS {
         match attempt(call, message, extent, make) {
             Err(fault) if fault.id == ErrorId::DocumentChanged => {}
