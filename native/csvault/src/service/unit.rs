@@ -65,7 +65,6 @@ impl Unit<'_> {
 
 [Unit]
 Description=CsVault: the Central Management store
-Documentation=man:csvault(1)
 After=nss-user-lookup.target
 Wants=nss-user-lookup.target
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use cs_contract::{ErrorId, ErrorReport};
 use windows_service::service::{
     ServiceAccess, ServiceControl, ServiceControlAccept, ServiceErrorControl, ServiceExitCode,
-    ServiceInfo, ServiceSidType, ServiceStartType, ServiceState, ServiceStatus, ServiceType,
+    ServiceInfo, ServiceStartType, ServiceState, ServiceStatus, ServiceType,
 };
 use windows_service::service_control_handler::{self, ServiceControlHandlerResult};
 use windows_service::service_manager::{ServiceManager, ServiceManagerAccess};
@@ -64,7 +64,7 @@ fn default_home() -> Result<PathBuf, ErrorReport> {
 }
 
 /// Makes the data folder, for the service, the system and the administrators alone.
-fn data_folder(told: &mut Told, home: &Path) -> Result<(), ErrorReport> {
+fn data_folder(told: &Told, home: &Path) -> Result<(), ErrorReport> {
     let fail = |why: &str| {
         let text = format!("The data folder {} cannot be made: {why}.", home.display());
         ErrorReport::new(ErrorId::FileWriteFailed, text).on("Folder", home.display().to_string())
@@ -146,19 +146,17 @@ pub fn install(options: &InstallOptions) -> Result<(), ErrorReport> {
         let access = ServiceManagerAccess::CONNECT | ServiceManagerAccess::CREATE_SERVICE;
         let failed = |error| fault("Installing a service", &error);
         let manager = ServiceManager::local_computer(None::<&OsStr>, access).map_err(failed)?;
-        let access =
-            ServiceAccess::CHANGE_CONFIG | ServiceAccess::START | ServiceAccess::QUERY_STATUS;
+        let access = ServiceAccess::CHANGE_CONFIG | ServiceAccess::START | ServiceAccess::DELETE;
         let service = manager.create_service(&info, access).map_err(failed)?;
-        service
-            .set_config_service_sid_info(ServiceSidType::Unrestricted)
-            .map_err(failed)?;
-        service
-            .set_description(
-                "The Central Management store of Lync Server and Skype for Business Server",
-            )
-            .map_err(failed)?;
+        // For people who look at the list of services, and no more than that.
+        let _undescribed = service.set_description(
+            "The Central Management store of Lync Server and Skype for Business Server",
+        );
         // Its account exists now, and not before.
-        data_folder(&mut told, &home)?;
+        if let Err(error) = data_folder(&told, &home) {
+            let _stays_when_that_fails = service.delete();
+            return Err(error);
+        }
         match service.start::<&OsStr>(&[]) {
             Ok(()) => told.done("Started it; it starts with the machine"),
             Err(error) => told.left(format!(
@@ -167,7 +165,7 @@ pub fn install(options: &InstallOptions) -> Result<(), ErrorReport> {
             )),
         }
     } else {
-        data_folder(&mut told, &home)?;
+        data_folder(&told, &home)?;
     }
     told.left(format!(
         "for clients of the service, set\nCSVAULT_PIPE={}\nCSVAULT_PIPE_OWNER={ACCOUNT}",
