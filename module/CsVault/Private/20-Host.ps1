@@ -32,41 +32,32 @@ function Get-CsVaultUnixStat([string] $Path) {
 
 # What the account that the pipe must belong to is called here: a user id, on Windows a SID. Nothing when there is no such account.
 function Get-CsVaultExpectedOwner {
-    $wanted = $env:CSVAULT_PIPE_OWNER
-    if ($script:CsVaultOnWindows) {
-        if (-not $wanted) { return [System.Security.Principal.WindowsIdentity]::GetCurrent().User.Value }
-        try { return [System.Security.Principal.NTAccount]::new($wanted).Translate([System.Security.Principal.SecurityIdentifier]).Value } catch { $null = $_ }
-        if ($wanted -match '^S-1-[\d-]+\z') { return $wanted }
-        return
-    }
-    if ($wanted) {
-        # A name first: one may consist of digits.
-        $id = [string] (& id -u -- $wanted 2>$null)
-        if ($id -notmatch '^\d+\z') { $id = $wanted }
-        if ($id -match '^\d{1,10}\z') { return [long] $id }
-        return
-    }
+    if ($script:CsVaultOnWindows -or $env:CSVAULT_PIPE_OWNER) { return Find-CsVaultAccount $env:CSVAULT_PIPE_OWNER }
     $own = Get-CsVaultUnixStat "/proc/$PID"
-    if ($own) { return [long] $own.UserId }
-    return [long] (& id -u)
+    if ($own) { return $own.UserId }
+    return [int] (& id -u)
+}
+
+# The same for a name, or on Windows for none.
+function Find-CsVaultAccount([string] $Name) {
+    if ($script:CsVaultOnWindows) {
+        if (-not $Name) { return [System.Security.Principal.WindowsIdentity]::GetCurrent().User.Value }
+        try { return [System.Security.Principal.NTAccount]::new($Name).Translate([System.Security.Principal.SecurityIdentifier]).Value } catch { $null = $_ }
+        if ($Name -match '^S-1-[\d-]+\z') { return $Name }
+        return
+    }
+    # A name first: one may consist of digits.
+    $id = [string] (& id -u -- $Name 2>$null)
+    if ($id -notmatch '^\d+\z') { $id = $Name }
+    if ($id -match '^\d{1,10}\z') { return [long] $id }
 }
 
 function Stop-CsVaultUntrusted($Cmdlet, $Place, [string] $Wrong) {
     Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostNotTrusted "The pipe of the service is not trusted: $Wrong." Pipe $Place.Pipe)
 }
 
-# The way to connect. Where the service is the user's own, .NET itself asks the system who listens, as soon as it is connected.
-function New-CsVaultPipe([string] $Name) {
-    $options = [System.IO.Pipes.PipeOptions]::Asynchronous
-    # PipeOptions.CurrentUserOnly, which Windows PowerShell does not have. (On Windows it would take the owner of an administrator's
-    # new objects for the user, which is a group; there the pipe is asked for its owner, below.)
-    if (-not $script:CsVaultOnWindows -and -not $env:CSVAULT_PIPE_OWNER) { $options = [int] $options -bor 0x20000000 }
-    return [System.IO.Pipes.NamedPipeClientStream]::new('.', $Name, [System.IO.Pipes.PipeDirection]::InOut, $options, [System.Security.Principal.TokenImpersonationLevel]::Identification)
-}
-
 # Who listens at the other end of a new connection: the file may have been another one a moment ago. Nothing was sent yet.
 function Test-CsVaultListener($Cmdlet, $Place, $Pipe) {
-    if (-not $script:CsVaultOnWindows -and -not $env:CSVAULT_PIPE_OWNER) { return }
     $expected = Get-CsVaultExpectedOwner
     $found = $null
     try {

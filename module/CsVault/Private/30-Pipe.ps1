@@ -61,7 +61,12 @@ function Connect-CsVaultPipe($Cmdlet, $Place) {
     } elseif (-not (Test-CsVaultPipe $Cmdlet $Place)) {
         return $null
     }
-    $pipe = New-CsVaultPipe $name
+    # Asynchronous; and CurrentUserOnly, which Windows PowerShell does not have: where the service is the user's own, .NET itself asks
+    # the system who listens, as soon as it is connected. (On Windows it would take a group, the owner of an administrator's new
+    # objects, for the user.) The service may learn who we are, and no more.
+    $named = $script:CsVaultOnWindows -or $env:CSVAULT_PIPE_OWNER
+    $options = if ($named) { 0x40000000 } else { 0x60000000 }
+    $pipe = [System.IO.Pipes.NamedPipeClientStream]::new('.', $name, [System.IO.Pipes.PipeDirection]::InOut, $options, [System.Security.Principal.TokenImpersonationLevel]::Identification)
     $connected = $false
     try {
         Wait-CsVaultTask $pipe.ConnectAsync(300)
@@ -79,7 +84,7 @@ function Connect-CsVaultPipe($Cmdlet, $Place) {
         if (-not $connected) { $pipe.Dispose() }
     }
     if (-not $connected) { return $null }
-    Test-CsVaultListener $Cmdlet $Place $pipe
+    if ($named) { Test-CsVaultListener $Cmdlet $Place $pipe }
     return @{ Pipe = $pipe; Key = ''; Buffer = [byte[]]::new(65536); Start = 0; End = 0; Offset = 0; Length = 0; Call = 1 }
 }
 

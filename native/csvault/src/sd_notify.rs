@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 
-/// Says that the service is ready, or about to end. Nothing happens when systemd did not start it.
+/// Says a state, such as `READY=1`. Nothing happens when systemd did not start it.
 ///
 /// # Errors
 /// When nobody takes the message.

@@ -101,7 +101,7 @@ pub fn run_telling(options: &Options, ready: impl FnOnce()) -> Result<(), Fault>
     let lock = HomeLock::take(&options.home)?;
     home::sweep(&options.home);
     service_log::keep_panics(&options.home);
-    let pipe_path = socket::locate(options.pipe.as_deref(), &options.home)?;
+    let pipe_path = socket::locate(options.pipe.as_deref(), &options.home, options.mode)?;
     let settings = Arc::new(Settings::load(&options.home, options.mode)?);
     let limits = settings.limits.resolve();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);

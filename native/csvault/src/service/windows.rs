@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -18,6 +18,7 @@ use windows_service::{define_windows_service, service_dispatcher};
 
 use super::{InstallOptions, PlaceOptions, Told};
 use crate::cli::EXIT_NO_SERVICE;
+use crate::home::{self, Mode};
 use crate::serve;
 
 const NAME: &str = "csvault";
@@ -55,14 +56,6 @@ fn invalid(text: String) -> ErrorReport {
     ErrorReport::new(ErrorId::ParameterInvalid, text).hint("Run `csvault service install --help`.")
 }
 
-fn default_home() -> Result<PathBuf, ErrorReport> {
-    std::env::var_os("ProgramData")
-        .map(|folder| PathBuf::from(folder).join("csvault"))
-        .ok_or_else(|| {
-            invalid("There is no ProgramData folder; give the data folder with --home.".to_owned())
-        })
-}
-
 /// Makes the data folder, for the service, the system and the administrators alone.
 fn data_folder(told: &Told, home: &Path) -> Result<(), ErrorReport> {
     let fail = |why: &str| {
@@ -98,10 +91,7 @@ pub fn install(options: &InstallOptions) -> Result<(), ErrorReport> {
         None => std::env::current_exe()
             .map_err(|error| invalid(format!("This executable cannot be found: {error}.")))?,
     };
-    let home = match &options.home {
-        Some(home) => home.clone(),
-        None => default_home()?,
-    };
+    let home = home::locate(options.home.as_deref(), Mode::System)?;
     let pipe = options.pipe.clone().unwrap_or_else(|| PIPE.into());
     for (path, what) in [(&executable, "executable"), (&home, "data folder")] {
         if !path.is_absolute() {
