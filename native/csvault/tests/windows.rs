@@ -1,10 +1,6 @@
 //! The service on Windows: callers are who their token says.
 #![cfg(windows)]
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a panic is how a test fails"
-)]
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
