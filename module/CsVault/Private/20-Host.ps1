@@ -34,18 +34,61 @@ function Get-CsVaultUnixStat([string] $Path) {
     }
 }
 
-# The user id that must own the pipe; $null for an account that is not there.
+# What the account that the pipe must belong to is called here: a user id, on Windows a SID. Nothing when there is no such account.
 function Get-CsVaultExpectedOwner {
-    $wanted = $env:CSVAULT_PIPE_OWNER
-    if ($wanted) {
-        if ($wanted -notmatch '^[0-9]+\z') { $wanted = & id -u -- $wanted 2>$null }
-        # (Nothing is 0 as a number: the administrator.)
-        if ("$wanted" -notmatch '^[0-9]+\z') { return $null }
-        return $wanted -as [int]
-    }
+    if ($script:CsVaultOnWindows -or $env:CSVAULT_PIPE_OWNER) { return Find-CsVaultAccount $env:CSVAULT_PIPE_OWNER }
     $own = Get-CsVaultUnixStat "/proc/$PID"
     if ($own) { return $own.UserId }
     return [int] (& id -u)
+}
+
+# The same for a name, or on Windows for none.
+function Find-CsVaultAccount([string] $Name) {
+    if ($script:CsVaultOnWindows) {
+        if (-not $Name) { return [System.Security.Principal.WindowsIdentity]::GetCurrent().User.Value }
+        try { return [System.Security.Principal.NTAccount]::new($Name).Translate([System.Security.Principal.SecurityIdentifier]).Value } catch { $null = $_ }
+        if ($Name -match '^S-1-[\d-]+\z') { return $Name }
+        return
+    }
+    # A name first: one may consist of digits.
+    $id = [string] (& id -u -- $Name 2>$null)
+    if ($id -notmatch '^\d+\z') { $id = $Name }
+    if ($id -match '^\d{1,10}\z') { return [long] $id }
+}
+
+function Stop-CsVaultUntrusted($Cmdlet, $Place, [string] $Wrong) {
+    Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostNotTrusted "The pipe of the service is not trusted: $Wrong." Pipe $Place.Pipe)
+}
+
+# Who listens at the other end of a new connection: the file may have been another one a moment ago. Nothing was sent yet.
+function Test-CsVaultListener($Cmdlet, $Place, $Pipe) {
+    $expected = Get-CsVaultExpectedOwner
+    $found = $null
+    try {
+        if (-not $script:CsVaultOnWindows) {
+            $socket = [System.Net.Sockets.Socket]::new([System.Net.Sockets.SafeSocketHandle]::new($Pipe.SafePipeHandle.DangerousGetHandle(), $false))
+            $credentials = [byte[]]::new(76)
+            if ($IsMacOS) {
+                # LOCAL_PEERCRED of SOL_LOCAL: a version and then the user id.
+                $null = $socket.GetRawSocketOption(0, 1, $credentials)
+            } else {
+                # SO_PEERCRED of SOL_SOCKET: a process id and then the user id.
+                $null = $socket.GetRawSocketOption(1, 17, $credentials)
+            }
+            $found = [long] [System.BitConverter]::ToUInt32($credentials, 4)
+            $socket.Dispose()
+        } elseif ($PSEdition -eq 'Desktop') {
+            $found = $Pipe.GetAccessControl().GetOwner([System.Security.Principal.SecurityIdentifier]).Value
+        } else {
+            $found = [System.IO.Pipes.PipesAclExtensions]::GetAccessControl($Pipe).GetOwner([System.Security.Principal.SecurityIdentifier]).Value
+        }
+    } catch {
+        $found = $null
+    }
+    if ($null -ne $found -and $found -eq $expected) { return }
+    $Pipe.Dispose()
+    $wrong = if ($null -eq $found) { 'the system does not tell who listens there' } else { "who listens there is the account $found, not $expected" }
+    Stop-CsVaultUntrusted $Cmdlet $Place $wrong
 }
 
 # Whether there is a pipe. One that belongs to somebody else hears nothing from us.
@@ -61,7 +104,7 @@ function Test-CsVaultPipe($Cmdlet, $Place) {
         $stat = Get-CsVaultUnixStat $Place.Home
         if ($stat.UserId -ne $owner) { $wrong = "$($Place.Home) belongs to the account $($stat.UserId), not to $owner" }
     }
-    if ($wrong) { Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostNotTrusted "The pipe of the service is not trusted: $wrong." Pipe $Place.Pipe) }
+    if ($wrong) { Stop-CsVaultUntrusted $Cmdlet $Place $wrong }
     return $true
 }
 

@@ -68,20 +68,30 @@ function Connect-CsVaultPipe($Cmdlet, $Place) {
     } elseif (-not (Test-CsVaultPipe $Cmdlet $Place)) {
         return $null
     }
-    $pipe = [System.IO.Pipes.NamedPipeClientStream]::new('.', $name, [System.IO.Pipes.PipeDirection]::InOut, [System.IO.Pipes.PipeOptions]::Asynchronous)
+    # Asynchronous; and CurrentUserOnly, which Windows PowerShell does not have: where the service is the user's own, .NET itself asks
+    # the system who listens, as soon as it is connected. (On Windows it would take a group, the owner of an administrator's new
+    # objects, for the user.) The service may learn who we are, and no more.
+    $named = $script:CsVaultOnWindows -or $env:CSVAULT_PIPE_OWNER
+    $options = if ($named) { 0x40000000 } else { 0x60000000 }
+    $pipe = [System.IO.Pipes.NamedPipeClientStream]::new('.', $name, [System.IO.Pipes.PipeDirection]::InOut, $options, [System.Security.Principal.TokenImpersonationLevel]::Identification)
     $connected = $false
     try {
         Wait-CsVaultTask $pipe.ConnectAsync(300)
         $connected = $true
     } catch [System.Management.Automation.MethodInvocationException] {
         $reason = Get-CsVaultReason $_
-        if ($reason -is [System.UnauthorizedAccessException]) {
+        if ($reason -is [System.UnauthorizedAccessException] -and -not $script:CsVaultOnWindows) {
+            # .NET found another account there.
+            Stop-CsVaultUntrusted $Cmdlet $Place "who listens there is not the account $(Get-CsVaultExpectedOwner)"
+        }
+        if ($reason -is [System.UnauthorizedAccessException] -or ($reason -is [System.Net.Sockets.SocketException] -and $reason.SocketErrorCode -eq 'AccessDenied')) {
             Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostUnavailable "The pipe $($Place.Pipe) may not be opened: $($reason.Message)" Pipe $Place.Pipe)
         }
     } finally {
         if (-not $connected) { $pipe.Dispose() }
     }
     if (-not $connected) { return $null }
+    if ($named) { Test-CsVaultListener $Cmdlet $Place $pipe }
     return @{ Pipe = $pipe; Key = ''; Buffer = [byte[]]::new(65536); Start = 0; End = 0; Offset = 0; Length = 0; Call = 1 }
 }
 

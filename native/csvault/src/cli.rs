@@ -11,6 +11,7 @@ use cs_contract::{ErrorId, ErrorReport};
 use crate::client::{self, Output, Ran, RunOptions, Target};
 use crate::home::{self, Mode};
 use crate::serve::{self, NotReady};
+use crate::service::{self, ServiceCommand};
 use crate::{audit, schema, status};
 
 /// The cmdlet failed, or some of what was asked for.
@@ -60,6 +61,15 @@ enum Command {
         /// Leave the session of the caller; for clients that start their own service
         #[arg(long, hide = true)]
         detach: bool,
+        /// The service manager of Windows started it
+        #[cfg(windows)]
+        #[arg(long, hide = true)]
+        as_service: bool,
+    },
+    /// Install the service for all accounts of this machine, remove it, or say how it is
+    Service {
+        #[command(subcommand)]
+        command: ServiceCommand,
     },
     /// Start the service of this user in the background, if it does not run; says the same line
     Start {
@@ -149,6 +159,8 @@ fn dispatch(command: Command) -> u8 {
             system,
             idle_minutes,
             detach,
+            #[cfg(windows)]
+            as_service,
         } => {
             let mode = if system { Mode::System } else { Mode::Embedded };
             let options = home::locate(home.as_deref(), mode).map(|home| serve::Options {
@@ -158,8 +170,16 @@ fn dispatch(command: Command) -> u8 {
                 idle_minutes,
                 detach,
             });
+            #[cfg(windows)]
+            if as_service {
+                return match options.and_then(service::run_dispatched) {
+                    Ok(()) => 0,
+                    Err(error) => failed("csvault serve", &error),
+                };
+            }
             serve_command(options)
         }
+        Command::Service { command } => service::run(&command),
         Command::Start { home } => {
             match Target::find(home.as_deref()).and_then(|target| client::started(&target)) {
                 Ok(ready) => print_json(&ready),

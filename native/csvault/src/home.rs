@@ -39,7 +39,13 @@ fn locate_from(
     let chosen = option.map(Path::to_owned).or_else(|| set("CSVAULT_HOME"));
     let path = match chosen {
         Some(path) => path,
-        None if cfg!(windows) => set("LOCALAPPDATA").ok_or_else(no_home)?.join("csvault"),
+        None if cfg!(windows) => {
+            let folder = match mode {
+                Mode::Embedded => "LOCALAPPDATA",
+                Mode::System => "ProgramData",
+            };
+            set(folder).ok_or_else(no_home)?.join("csvault")
+        }
         None if mode == Mode::System => PathBuf::from("/var/lib/csvault"),
         None => set("XDG_DATA_HOME")
             .filter(|path| path.is_absolute())

@@ -10,8 +10,11 @@ mod peer;
 mod precheck;
 mod private;
 mod schema;
+#[cfg(unix)]
+mod sd_notify;
 mod serve;
 mod server;
+mod service;
 mod service_log;
 mod settings;
 mod socket;

@@ -10,7 +10,7 @@ use interprocess::local_socket::tokio::Stream;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum PrincipalId {
     /// A Unix user id.
-    #[cfg_attr(not(unix), expect(dead_code, reason = "only Unix has such"))]
+    #[cfg_attr(not(any(unix, test)), expect(dead_code, reason = "only Unix has such"))]
     Uid(u32),
     /// A Windows SID, in text form.
     #[cfg_attr(not(windows), expect(dead_code, reason = "only Windows has such"))]

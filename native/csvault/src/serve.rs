@@ -85,6 +85,14 @@ impl From<LockFault> for Fault {
 /// # Errors
 /// Why it could not be started.
 pub fn run(options: &Options) -> Result<(), Fault> {
+    run_telling(options, || {})
+}
+
+/// The same, for somebody who wants to know when it is ready.
+///
+/// # Errors
+/// Why it could not be started.
+pub fn run_telling(options: &Options, ready: impl FnOnce()) -> Result<(), Fault> {
     private::keep_new_files_private();
     if options.detach {
         leave_session();
@@ -93,7 +101,7 @@ pub fn run(options: &Options) -> Result<(), Fault> {
     let lock = HomeLock::take(&options.home)?;
     home::sweep(&options.home);
     service_log::keep_panics(&options.home);
-    let pipe_path = socket::locate(options.pipe.as_deref(), &options.home)?;
+    let pipe_path = socket::locate(options.pipe.as_deref(), &options.home, options.mode)?;
     let settings = Arc::new(Settings::load(&options.home, options.mode)?);
     let limits = settings.limits.resolve();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -140,6 +148,7 @@ pub fn run(options: &Options) -> Result<(), Fault> {
         stop_on_signals(&service)?;
         tokio::spawn(settle(Arc::clone(&audit)));
         say_ready(&options.home, &pipe_path);
+        ready();
         server::serve(Arc::clone(&service), listener, name, idle).await;
         Ok::<_, ErrorReport>(())
     })?;
@@ -202,6 +211,8 @@ fn say_ready(home: &Path, pipe: &Path) {
     let _unheard = std::io::stdout()
         .write_all(&line)
         .and_then(|()| std::io::stdout().flush());
+    #[cfg(unix)]
+    let _unheard = crate::sd_notify::tell("READY=1");
 }
 
 #[cfg(unix)]
@@ -229,11 +240,23 @@ fn stop_on_signals(service: &Arc<Service>) -> Result<(), ErrorReport> {
 fn stop_on_signals(service: &Arc<Service>) -> Result<(), ErrorReport> {
     let service = Arc::clone(service);
     tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            service.stop_wanted.notify_one();
+        tokio::select! {
+            Ok(()) = tokio::signal::ctrl_c() => {}
+            () = STOP.notified() => {}
         }
+        service.stop_wanted.notify_one();
     });
     Ok(())
+}
+
+/// The system wants the service to end.
+#[cfg(windows)]
+static STOP: tokio::sync::Notify = tokio::sync::Notify::const_new();
+
+/// Ends the service of this process, from any thread.
+#[cfg(windows)]
+pub fn stop_from_outside() {
+    STOP.notify_one();
 }
 
 /// The machine's clock.

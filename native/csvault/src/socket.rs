@@ -33,13 +33,14 @@ pub struct SocketName {
 ///
 /// # Errors
 /// A path that is relative or too long.
-pub fn locate(option: Option<&Path>, home: &Path) -> Result<PathBuf, ErrorReport> {
+pub fn locate(option: Option<&Path>, home: &Path, mode: Mode) -> Result<PathBuf, ErrorReport> {
     let variable = std::env::var_os("CSVAULT_PIPE").filter(|value| !value.is_empty());
     let path = match option
         .map(Path::to_owned)
         .or_else(|| variable.map(PathBuf::from))
     {
         Some(path) => path,
+        None if cfg!(windows) && mode == Mode::System => PathBuf::from(r"\\.\pipe\csvault"),
         None if cfg!(windows) => {
             let user = std::env::var("USERNAME").unwrap_or_default();
             PathBuf::from(format!(r"\\.\pipe\csvault-{user}"))

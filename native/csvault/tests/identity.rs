@@ -214,6 +214,29 @@ fn ids_that_are_not_mapped_here_are_nobody() {
     assert!(host.client().is_served());
 }
 
+#[test]
+fn an_account_that_takes_all_it_can_leaves_room_for_others() {
+    let Some(mut accounts) =
+        Accounts::new("an_account_that_takes_all_it_can_leaves_room_for_others")
+    else {
+        return;
+    };
+    let lookers = accounts.group("lookers");
+    accounts.group("others");
+    let ken = accounts.user("ken", "lookers", &[]);
+    let mallory = accounts.user("mallory", "others", &[]);
+    let (_home, host) = system(json!({
+        "owner": null,
+        "groups": {"RTCUniversalReadOnlyAdmins": lookers},
+        "limits": {"connectionsPerAccount": 3, "connections": 5},
+    }));
+    let mut held: Vec<_> = (0..3).map(|_| greeted_as(&host, mallory)).collect();
+    let refused = client_as(host.pipe(), mallory).last_words();
+    assert_eq!(refused["error"]["data"]["id"], "TooManyCalls", "{refused}");
+    assert!(may_look(&mut greeted_as(&host, ken)));
+    assert!(held.iter_mut().all(|client| !may_look(client)));
+}
+
 /// Its connection is standard input, which somebody else opened.
 #[test]
 #[ignore = "run by another test under another account"]

@@ -44,7 +44,7 @@ impl Target {
     pub fn find(home: Option<&Path>) -> Result<Self, ErrorReport> {
         let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let home = home::locate(home, Mode::Embedded)?;
-        let pipe = socket::locate(None, &home)?;
+        let pipe = socket::locate(None, &home, Mode::Embedded)?;
         let owner = set("CSVAULT_PIPE_OWNER");
         let is_own = owner.is_none() && set("CSVAULT_PIPE").is_none();
         let owner = match owner {
