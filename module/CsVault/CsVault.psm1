@@ -128,6 +128,8 @@ function Get-CsVaultPlace {
 
 # The owner and the kind of a thing in the file system, without following a link.
 function Get-CsVaultUnixStat([string] $Path) {
+    # Asked first: an error that is caught here would still be in the user's $Error and -ErrorVariable.
+    if (-not ([System.IO.File]::Exists($Path) -or [System.IO.Directory]::Exists($Path))) { return $null }
     try {
         return $ExecutionContext.InvokeProvider.Item.Get(@($Path), $true, $true)[0].UnixStat
     } catch {
@@ -223,10 +225,6 @@ $script:CsVaultUtf8 = [System.Text.UTF8Encoding]::new($false, $true)
 $script:CsVaultFromJson = $null
 $script:CsVaultDone = [pscustomobject]@{ id = 1; result = [pscustomobject]@{} }
 
-function Wait-CsVaultTask($Task) {
-    while (-not $Task.Wait(250)) { }
-}
-
 # A connection that said hello: one that is idle, or a new one.
 function Get-CsVaultConnection($Cmdlet, [bool] $New) {
     # What names the place of the service. ($env: is ten times as slow.)
@@ -235,7 +233,8 @@ function Get-CsVaultConnection($Cmdlet, [bool] $New) {
     $idle = $script:CsVaultIdle[$key]
     if (-not $New -and $null -ne $idle) {
         $script:CsVaultIdle.Remove($key)
-        return $idle
+        if (-not $idle.Reading.IsCompleted) { return $idle }
+        $idle.Pipe.Dispose()
     }
     $place = Get-CsVaultPlace
     $connection = Connect-CsVaultPipe $Cmdlet $place
@@ -265,6 +264,20 @@ function Get-CsVaultConnection($Cmdlet, [bool] $New) {
     return $connection
 }
 
+# Keeps a connection for the next call. It is read from meanwhile: a read that ends tells that the service has gone, without an error that
+# would be in the user's $Error and -ErrorVariable.
+function Set-CsVaultIdle($Connection) {
+    $c = $Connection
+    if ($null -ne $script:CsVaultIdle[$c.Key] -or $c.Start -ne $c.End) {
+        $c.Pipe.Dispose()
+        return
+    }
+    $c.Start = 0
+    $c.End = 0
+    $c.Reading = $c.Pipe.ReadAsync($c.Buffer, 0, $c.Buffer.Length)
+    $script:CsVaultIdle[$c.Key] = $c
+}
+
 # A connection to a service that is started first.
 function Start-CsVaultConnection($Cmdlet, $Place) {
     if (-not $Place.MayStart) {
@@ -289,18 +302,18 @@ function Connect-CsVaultPipe($Cmdlet, $Place) {
     $pipe = [System.IO.Pipes.NamedPipeClientStream]::new('.', $name, [System.IO.Pipes.PipeDirection]::InOut, [System.IO.Pipes.PipeOptions]::Asynchronous)
     $connected = $false
     try {
-        Wait-CsVaultTask $pipe.ConnectAsync(300)
-        $connected = $true
-    } catch [System.Management.Automation.MethodInvocationException] {
-        $reason = Get-CsVaultReason $_
-        if ($reason -is [System.UnauthorizedAccessException]) {
-            Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostUnavailable "The pipe $($Place.Pipe) may not be opened: $($reason.Message)" Pipe $Place.Pipe)
+        # A wait that does not throw: that nobody listens is no error of the user's.
+        $task = $pipe.ConnectAsync(300)
+        while ([System.Threading.Tasks.Task]::WaitAny([System.Threading.Tasks.Task[]] @($task), 250) -lt 0) { }
+        $connected = $null -eq $task.Exception
+        if (-not $connected -and $task.Exception.GetBaseException() -is [System.UnauthorizedAccessException]) {
+            Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostUnavailable "The pipe $($Place.Pipe) may not be opened: $($task.Exception.GetBaseException().Message)" Pipe $Place.Pipe)
         }
     } finally {
         if (-not $connected) { $pipe.Dispose() }
     }
     if (-not $connected) { return $null }
-    return @{ Pipe = $pipe; Key = ''; Buffer = [byte[]]::new(65536); Start = 0; End = 0; Offset = 0; Length = 0; Call = 1 }
+    return @{ Pipe = $pipe; Key = ''; Buffer = [byte[]]::new(65536); Start = 0; End = 0; Offset = 0; Length = 0; Call = 1; Reading = $null }
 }
 
 function Send-CsVaultJson($Connection, [string] $Text) {
@@ -357,7 +370,8 @@ function Receive-CsVaultFrame($Connection, [int] $Quarters) {
             $c.Start = 0
             $c.End = 0
         }
-        $task = $c.Pipe.ReadAsync($c.Buffer, $c.End, $c.Buffer.Length - $c.End)
+        $task = $c.Reading
+        if ($null -eq $task) { $task = $c.Pipe.ReadAsync($c.Buffer, $c.End, $c.Buffer.Length - $c.End) } else { $c.Reading = $null }
         while (-not $task.Wait(250)) { if (--$Quarters -eq 0) { throw [System.TimeoutException]::new() } }
         if ($task.Result -eq 0) { throw [System.IO.IOException]::new('the service closed the connection') }
         $c.End += $task.Result
@@ -499,6 +513,20 @@ function Remove-CsVaultFile($File) {
 
 # One call: the request, bytes in both directions, records as they come, the answer.
 
+# Run in each cmdlet's own scope, before its work: the preferences of the script that calls it, which a function of a module does not see
+# by itself and a compiled cmdlet does.
+$script:CsVaultCallersPreferences = {
+    param($Cmdlet, $Bound)
+    $caller = $Cmdlet.SessionState.PSVariable
+    if (-not $Bound.ContainsKey('ErrorAction')) { $ErrorActionPreference = $caller.GetValue('ErrorActionPreference') }
+    if (-not $Bound.ContainsKey('WarningAction')) { $WarningPreference = $caller.GetValue('WarningPreference') }
+    if (-not $Bound.ContainsKey('Verbose')) { $VerbosePreference = $caller.GetValue('VerbosePreference') }
+    if (-not $Bound.ContainsKey('Debug')) { $DebugPreference = $caller.GetValue('DebugPreference') }
+    if (-not $Bound.ContainsKey('WhatIf')) { $WhatIfPreference = $caller.GetValue('WhatIfPreference') }
+    if (-not $Bound.ContainsKey('Confirm')) { $ConfirmPreference = $caller.GetValue('ConfirmPreference') }
+    if (-not $Bound.ContainsKey('ProgressAction')) { $ProgressPreference = $caller.GetValue('ProgressPreference') }
+}
+
 # Runs the cmdlet of that name (its function may have a prefix here). $Sent are the parameters of the caller that go to the service. $Source is a stream of bytes to send, $Sink one for bytes
 # that come; both may be $null. Returns the result with the number of lines of its plan in PlanLines.
 function Invoke-CsVaultCall($Cmdlet, [string] $Name, $Bound, $Sent, [bool] $WhatIf, [bool] $Changes, $Source, $Sink) {
@@ -538,7 +566,7 @@ function Invoke-CsVaultCall($Cmdlet, [string] $Name, $Bound, $Sent, [bool] $What
             if ($null -ne $state.Progress) { Complete-CsVaultProgress $Cmdlet $state }
             # A connection in the middle of a call is closed, which cancels the call.
             if ($null -ne $connection) {
-                if ($finished -and $null -eq $script:CsVaultIdle[$connection.Key]) { $script:CsVaultIdle[$connection.Key] = $connection } else { $connection.Pipe.Dispose() }
+                if ($finished) { Set-CsVaultIdle $connection } else { $connection.Pipe.Dispose() }
             }
         }
         if ($finished) { break }
@@ -1029,6 +1057,7 @@ function Export-CsConfiguration {
         [switch] $Force,
         [switch] $LocalStore
     )
+    begin { . $script:CsVaultCallersPreferences $PSCmdlet $PSBoundParameters }
     process { Invoke-CsVaultDownload $PSCmdlet 'Export-CsConfiguration' $PSBoundParameters @('Force', 'LocalStore') }
 }
 
@@ -1095,6 +1124,7 @@ function Get-CsAdminRole {
         [string] $Sid,
         [switch] $LocalStore
     )
+    begin { . $script:CsVaultCallersPreferences $PSCmdlet $PSBoundParameters }
     process { $null = Invoke-CsVaultCall $PSCmdlet 'Get-CsAdminRole' $PSBoundParameters @('Identity', 'Filter', 'Sid', 'LocalStore') $false $false $null $null }
 }
 
@@ -1138,6 +1168,7 @@ function Get-CsAdminRoleAssignment {
         [switch] $Force,
         [switch] $LocalStore
     )
+    begin { . $script:CsVaultCallersPreferences $PSCmdlet $PSBoundParameters }
     process { $null = Invoke-CsVaultCall $PSCmdlet 'Get-CsAdminRoleAssignment' $PSBoundParameters @('Identity', 'Force', 'LocalStore') $false $false $null $null }
 }
 
@@ -1182,6 +1213,7 @@ function Get-CsTopology {
         [switch] $AsXml,
         [switch] $LocalStore
     )
+    begin { . $script:CsVaultCallersPreferences $PSCmdlet $PSBoundParameters }
     process { Invoke-CsVaultXmlQuery $PSCmdlet 'Get-CsTopology' $PSBoundParameters @('AsXml', 'LocalStore') }
 }
 
@@ -1242,7 +1274,10 @@ function Import-CsConfiguration {
         [switch] $Force,
         [switch] $LocalStore
     )
-    begin { $bytes = [System.IO.MemoryStream]::new() }
+    begin {
+        . $script:CsVaultCallersPreferences $PSCmdlet $PSBoundParameters
+        $bytes = [System.IO.MemoryStream]::new()
+    }
     process { if ($PSBoundParameters.ContainsKey('ByteInput')) { $bytes.Write($ByteInput, 0, $ByteInput.Length) } }
     end { Invoke-CsVaultUpload $PSCmdlet 'Import-CsConfiguration' $PSBoundParameters @('Force', 'LocalStore') $bytes }
 }
@@ -1315,6 +1350,7 @@ function Publish-CsTopology {
         [string] $GlobalCatalog,
         [string] $GlobalSettingsDomainController
     )
+    begin { . $script:CsVaultCallersPreferences $PSCmdlet $PSBoundParameters }
     end { Invoke-CsVaultUpload $PSCmdlet 'Publish-CsTopology' $PSBoundParameters @('FinalizeUninstall', 'Force') $null }
 }
 

@@ -5,10 +5,6 @@ $script:CsVaultUtf8 = [System.Text.UTF8Encoding]::new($false, $true)
 $script:CsVaultFromJson = $null
 $script:CsVaultDone = [pscustomobject]@{ id = 1; result = [pscustomobject]@{} }
 
-function Wait-CsVaultTask($Task) {
-    while (-not $Task.Wait(250)) { }
-}
-
 # A connection that said hello: one that is idle, or a new one.
 function Get-CsVaultConnection($Cmdlet, [bool] $New) {
     # What names the place of the service. ($env: is ten times as slow.)
@@ -17,7 +13,8 @@ function Get-CsVaultConnection($Cmdlet, [bool] $New) {
     $idle = $script:CsVaultIdle[$key]
     if (-not $New -and $null -ne $idle) {
         $script:CsVaultIdle.Remove($key)
-        return $idle
+        if (-not $idle.Reading.IsCompleted) { return $idle }
+        $idle.Pipe.Dispose()
     }
     $place = Get-CsVaultPlace
     $connection = Connect-CsVaultPipe $Cmdlet $place
@@ -47,6 +44,20 @@ function Get-CsVaultConnection($Cmdlet, [bool] $New) {
     return $connection
 }
 
+# Keeps a connection for the next call. It is read from meanwhile: a read that ends tells that the service has gone, without an error that
+# would be in the user's $Error and -ErrorVariable.
+function Set-CsVaultIdle($Connection) {
+    $c = $Connection
+    if ($null -ne $script:CsVaultIdle[$c.Key] -or $c.Start -ne $c.End) {
+        $c.Pipe.Dispose()
+        return
+    }
+    $c.Start = 0
+    $c.End = 0
+    $c.Reading = $c.Pipe.ReadAsync($c.Buffer, 0, $c.Buffer.Length)
+    $script:CsVaultIdle[$c.Key] = $c
+}
+
 # A connection to a service that is started first.
 function Start-CsVaultConnection($Cmdlet, $Place) {
     if (-not $Place.MayStart) {
@@ -71,18 +82,18 @@ function Connect-CsVaultPipe($Cmdlet, $Place) {
     $pipe = [System.IO.Pipes.NamedPipeClientStream]::new('.', $name, [System.IO.Pipes.PipeDirection]::InOut, [System.IO.Pipes.PipeOptions]::Asynchronous)
     $connected = $false
     try {
-        Wait-CsVaultTask $pipe.ConnectAsync(300)
-        $connected = $true
-    } catch [System.Management.Automation.MethodInvocationException] {
-        $reason = Get-CsVaultReason $_
-        if ($reason -is [System.UnauthorizedAccessException]) {
-            Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostUnavailable "The pipe $($Place.Pipe) may not be opened: $($reason.Message)" Pipe $Place.Pipe)
+        # A wait that does not throw: that nobody listens is no error of the user's.
+        $task = $pipe.ConnectAsync(300)
+        while ([System.Threading.Tasks.Task]::WaitAny([System.Threading.Tasks.Task[]] @($task), 250) -lt 0) { }
+        $connected = $null -eq $task.Exception
+        if (-not $connected -and $task.Exception.GetBaseException() -is [System.UnauthorizedAccessException]) {
+            Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostUnavailable "The pipe $($Place.Pipe) may not be opened: $($task.Exception.GetBaseException().Message)" Pipe $Place.Pipe)
         }
     } finally {
         if (-not $connected) { $pipe.Dispose() }
     }
     if (-not $connected) { return $null }
-    return @{ Pipe = $pipe; Key = ''; Buffer = [byte[]]::new(65536); Start = 0; End = 0; Offset = 0; Length = 0; Call = 1 }
+    return @{ Pipe = $pipe; Key = ''; Buffer = [byte[]]::new(65536); Start = 0; End = 0; Offset = 0; Length = 0; Call = 1; Reading = $null }
 }
 
 function Send-CsVaultJson($Connection, [string] $Text) {
@@ -139,7 +150,8 @@ function Receive-CsVaultFrame($Connection, [int] $Quarters) {
             $c.Start = 0
             $c.End = 0
         }
-        $task = $c.Pipe.ReadAsync($c.Buffer, $c.End, $c.Buffer.Length - $c.End)
+        $task = $c.Reading
+        if ($null -eq $task) { $task = $c.Pipe.ReadAsync($c.Buffer, $c.End, $c.Buffer.Length - $c.End) } else { $c.Reading = $null }
         while (-not $task.Wait(250)) { if (--$Quarters -eq 0) { throw [System.TimeoutException]::new() } }
         if ($task.Result -eq 0) { throw [System.IO.IOException]::new('the service closed the connection') }
         $c.End += $task.Result
