@@ -28,7 +28,7 @@ function Invoke-CsVaultCall($Cmdlet, [string] $Name, $Bound, $Sent, [bool] $What
     $parameters = '{' + ($pairs -join ',') + '}'
     $key = if ($Changes -and -not $WhatIf) { [guid]::NewGuid().ToString() } else { $null }
     for ($attempt = 1; ; $attempt++) {
-        $state = @{ Received = $false; PlanLines = 0; Verbose = @(); Bytes = 0L; Progress = $null; Hash = $null }
+        $state = @{ Received = $false; PlanLines = 0; Verbose = @(); Bytes = 0L; Progress = $null; Hash = $null; File = $Bound['FileName'] }
         $connection = $null
         $finished = $false
         try {
@@ -114,7 +114,9 @@ function Write-CsVaultChunk($Cmdlet, $Connection, $Sink, $State) {
     try {
         $Sink.Write($Connection.Buffer, $Connection.Offset + 8, $Connection.Length - 8)
     } catch {
-        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileWriteFailed "The file cannot be written: $((Get-CsVaultReason $_).Message)" File "$($Sink.Name)")
+        # Without the name that .NET adds, which is the temporary one.
+        $why = (Get-CsVaultReason $_).Message -replace " : '[^']*'\z"
+        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileWriteFailed "The file '$($State.File)' cannot be written: $why." File $State.File)
     }
 }
 
