@@ -134,6 +134,8 @@ function Get-CsVaultPlace {
 
 # The owner and the kind of a thing in the file system, without following a link.
 function Get-CsVaultUnixStat([string] $Path) {
+    # Asked first: an error that is caught here would still be in the user's $Error and -ErrorVariable.
+    if (-not ([System.IO.File]::Exists($Path) -or [System.IO.Directory]::Exists($Path))) { return $null }
     try {
         return $ExecutionContext.InvokeProvider.Item.Get(@($Path), $true, $true)[0].UnixStat
     } catch {
@@ -272,10 +274,6 @@ $script:CsVaultUtf8 = [System.Text.UTF8Encoding]::new($false, $true)
 $script:CsVaultFromJson = $null
 $script:CsVaultDone = [pscustomobject]@{ id = 1; result = [pscustomobject]@{} }
 
-function Wait-CsVaultTask($Task) {
-    while (-not $Task.Wait(250)) { }
-}
-
 # A connection that said hello: one that is idle, or a new one.
 function Get-CsVaultConnection($Cmdlet, [bool] $New) {
     # What names the place of the service. ($env: is ten times as slow.)
@@ -284,7 +282,8 @@ function Get-CsVaultConnection($Cmdlet, [bool] $New) {
     $idle = $script:CsVaultIdle[$key]
     if (-not $New -and $null -ne $idle) {
         $script:CsVaultIdle.Remove($key)
-        return $idle
+        if (-not $idle.Reading.IsCompleted) { return $idle }
+        $idle.Pipe.Dispose()
     }
     $place = Get-CsVaultPlace
     $connection = Connect-CsVaultPipe $Cmdlet $place
@@ -312,6 +311,20 @@ function Get-CsVaultConnection($Cmdlet, [bool] $New) {
     }
     if ($DebugPreference -ne 'SilentlyContinue') { $Cmdlet.WriteDebug("Connected to $($answer.result.server), process $($answer.result.pid), at $($place.Pipe).") }
     return $connection
+}
+
+# Keeps a connection for the next call. It is read from meanwhile: a read that ends tells that the service has gone, without an error that
+# would be in the user's $Error and -ErrorVariable.
+function Set-CsVaultIdle($Connection) {
+    $c = $Connection
+    if ($null -ne $script:CsVaultIdle[$c.Key] -or $c.Start -ne $c.End) {
+        $c.Pipe.Dispose()
+        return
+    }
+    $c.Start = 0
+    $c.End = 0
+    $c.Reading = $c.Pipe.ReadAsync($c.Buffer, 0, $c.Buffer.Length)
+    $script:CsVaultIdle[$c.Key] = $c
 }
 
 # A connection to a service that is started first.
@@ -343,10 +356,11 @@ function Connect-CsVaultPipe($Cmdlet, $Place) {
     $pipe = [System.IO.Pipes.NamedPipeClientStream]::new('.', $name, [System.IO.Pipes.PipeDirection]::InOut, $options, [System.Security.Principal.TokenImpersonationLevel]::Identification)
     $connected = $false
     try {
-        Wait-CsVaultTask $pipe.ConnectAsync(300)
-        $connected = $true
-    } catch [System.Management.Automation.MethodInvocationException] {
-        $reason = Get-CsVaultReason $_
+        # A wait that does not throw: that nobody listens is no error of the user's.
+        $task = $pipe.ConnectAsync(300)
+        while ([System.Threading.Tasks.Task]::WaitAny([System.Threading.Tasks.Task[]] @($task), 250) -lt 0) { }
+        $connected = $null -eq $task.Exception
+        $reason = if (-not $connected) { $task.Exception.GetBaseException() }
         if ($reason -is [System.UnauthorizedAccessException] -and -not $script:CsVaultOnWindows) {
             # .NET found another account there.
             Stop-CsVaultUntrusted $Cmdlet $Place "who listens there is not the account $(Get-CsVaultExpectedOwner)"
@@ -359,7 +373,7 @@ function Connect-CsVaultPipe($Cmdlet, $Place) {
     }
     if (-not $connected) { return $null }
     if ($named) { Test-CsVaultListener $Cmdlet $Place $pipe }
-    return @{ Pipe = $pipe; Key = ''; Buffer = [byte[]]::new(65536); Start = 0; End = 0; Offset = 0; Length = 0; Call = 1 }
+    return @{ Pipe = $pipe; Key = ''; Buffer = [byte[]]::new(65536); Start = 0; End = 0; Offset = 0; Length = 0; Call = 1; Reading = $null }
 }
 
 function Send-CsVaultJson($Connection, [string] $Text) {
@@ -416,7 +430,8 @@ function Receive-CsVaultFrame($Connection, [int] $Quarters) {
             $c.Start = 0
             $c.End = 0
         }
-        $task = $c.Pipe.ReadAsync($c.Buffer, $c.End, $c.Buffer.Length - $c.End)
+        $task = $c.Reading
+        if ($null -eq $task) { $task = $c.Pipe.ReadAsync($c.Buffer, $c.End, $c.Buffer.Length - $c.End) } else { $c.Reading = $null }
         while (-not $task.Wait(250)) { if (--$Quarters -eq 0) { throw [System.TimeoutException]::new() } }
         if ($task.Result -eq 0) { throw [System.IO.IOException]::new('the service closed the connection') }
         $c.End += $task.Result
@@ -595,6 +610,20 @@ function ConvertTo-CsVaultJsonList($Value) {
 
 # One call: the request, bytes in both directions, records as they come, the answer.
 
+# Run in each cmdlet's own scope, before its work: the preferences of the script that calls it, which a function of a module does not see
+# by itself and a compiled cmdlet does.
+$script:CsVaultCallersPreferences = {
+    param($Cmdlet, $Bound)
+    $caller = $Cmdlet.SessionState.PSVariable
+    if (-not $Bound.ContainsKey('ErrorAction')) { $ErrorActionPreference = $caller.GetValue('ErrorActionPreference') }
+    if (-not $Bound.ContainsKey('WarningAction')) { $WarningPreference = $caller.GetValue('WarningPreference') }
+    if (-not $Bound.ContainsKey('Verbose')) { $VerbosePreference = $caller.GetValue('VerbosePreference') }
+    if (-not $Bound.ContainsKey('Debug')) { $DebugPreference = $caller.GetValue('DebugPreference') }
+    if (-not $Bound.ContainsKey('WhatIf')) { $WhatIfPreference = $caller.GetValue('WhatIfPreference') }
+    if (-not $Bound.ContainsKey('Confirm')) { $ConfirmPreference = $caller.GetValue('ConfirmPreference') }
+    if (-not $Bound.ContainsKey('ProgressAction')) { $ProgressPreference = $caller.GetValue('ProgressPreference') }
+}
+
 # Runs the cmdlet of that name (its function may have a prefix here). $Sent are the parameters of the caller that go to the service. $Source is
 # a stream of bytes to send, $Sink one for bytes that come; both may be $null. Returns the result with the number of lines of its plan in
 # PlanLines; a $Quiet plan is only returned.
@@ -606,7 +635,7 @@ function Invoke-CsVaultCall($Cmdlet, [string] $Name, $Bound, $Sent, [bool] $What
     $parameters = '{' + ($pairs -join ',') + '}'
     $key = if ($Changes -and -not $WhatIf) { [guid]::NewGuid().ToString() } else { $null }
     for ($attempt = 1; ; $attempt++) {
-        $state = @{ Received = $false; PlanLines = 0; Plan = @(); Quiet = $Quiet; Verbose = @(); Bytes = 0L; Progress = $null; Hash = $null }
+        $state = @{ Received = $false; PlanLines = 0; Plan = @(); Quiet = $Quiet; Verbose = @(); Bytes = 0L; Progress = $null; Hash = $null; File = $Bound['FileName'] }
         $connection = $null
         $finished = $false
         try {
@@ -631,7 +660,7 @@ function Invoke-CsVaultCall($Cmdlet, [string] $Name, $Bound, $Sent, [bool] $What
             if ($null -ne $state.Progress) { Complete-CsVaultProgress $Cmdlet $state }
             # A connection in the middle of a call is closed, which cancels the call.
             if ($null -ne $connection) {
-                if ($finished -and $null -eq $script:CsVaultIdle[$connection.Key]) { $script:CsVaultIdle[$connection.Key] = $connection } else { $connection.Pipe.Dispose() }
+                if ($finished) { Set-CsVaultIdle $connection } else { $connection.Pipe.Dispose() }
             }
         }
         if ($finished) { break }
@@ -692,7 +721,9 @@ function Write-CsVaultChunk($Cmdlet, $Connection, $Sink, $State) {
     try {
         $Sink.Write($Connection.Buffer, $Connection.Offset + 8, $Connection.Length - 8)
     } catch {
-        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileWriteFailed "The file cannot be written: $((Get-CsVaultReason $_).Message)" File "$($Sink.Name)")
+        # Without the name that .NET adds, which is the temporary one.
+        $why = (Get-CsVaultReason $_).Message -replace " : '[^']*'\z"
+        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileWriteFailed "The file '$($State.File)' cannot be written: $why." File $State.File)
     }
 }
 
@@ -1220,6 +1251,7 @@ function Export-CsConfiguration {
         [switch] $Force,
         [switch] $LocalStore
     )
+    begin { . $script:CsVaultCallersPreferences $PSCmdlet $PSBoundParameters }
     process { Invoke-CsVaultDownload $PSCmdlet 'Export-CsConfiguration' $PSBoundParameters @('Force', 'LocalStore') }
 }
 
@@ -1286,6 +1318,7 @@ function Get-CsAdminRole {
         [string] $Sid,
         [switch] $LocalStore
     )
+    begin { . $script:CsVaultCallersPreferences $PSCmdlet $PSBoundParameters }
     process { $null = Invoke-CsVaultCall $PSCmdlet 'Get-CsAdminRole' $PSBoundParameters @('Identity', 'Filter', 'Sid', 'LocalStore') $false $false $null $null }
 }
 
@@ -1329,6 +1362,7 @@ function Get-CsAdminRoleAssignment {
         [switch] $Force,
         [switch] $LocalStore
     )
+    begin { . $script:CsVaultCallersPreferences $PSCmdlet $PSBoundParameters }
     process { $null = Invoke-CsVaultCall $PSCmdlet 'Get-CsAdminRoleAssignment' $PSBoundParameters @('Identity', 'Force', 'LocalStore') $false $false $null $null }
 }
 
@@ -1408,6 +1442,7 @@ function Get-CsAuditRecord {
         [string[]] $Outcome,
         [int] $Newest
     )
+    begin { . $script:CsVaultCallersPreferences $PSCmdlet $PSBoundParameters }
     process { $null = Invoke-CsVaultCall $PSCmdlet 'Get-CsAuditRecord' $PSBoundParameters @('StartTime', 'EndTime', 'Principal', 'Cmdlet', 'Outcome', 'Newest') $false $false $null $null }
 }
 
@@ -1452,6 +1487,7 @@ function Get-CsTopology {
         [switch] $AsXml,
         [switch] $LocalStore
     )
+    begin { . $script:CsVaultCallersPreferences $PSCmdlet $PSBoundParameters }
     process { Invoke-CsVaultXmlQuery $PSCmdlet 'Get-CsTopology' $PSBoundParameters @('AsXml', 'LocalStore') }
 }
 
@@ -1512,7 +1548,10 @@ function Import-CsConfiguration {
         [switch] $Force,
         [switch] $LocalStore
     )
-    begin { $bytes = [System.IO.MemoryStream]::new() }
+    begin {
+        . $script:CsVaultCallersPreferences $PSCmdlet $PSBoundParameters
+        $bytes = [System.IO.MemoryStream]::new()
+    }
     process { if ($PSBoundParameters.ContainsKey('ByteInput')) { $bytes.Write($ByteInput, 0, $ByteInput.Length) } }
     end { Invoke-CsVaultUpload $PSCmdlet 'Import-CsConfiguration' $PSBoundParameters @('Force', 'LocalStore') $bytes }
 }
@@ -1597,6 +1636,7 @@ function New-CsAdminRole {
         [switch] $Force,
         [switch] $InMemory
     )
+    begin { . $script:CsVaultCallersPreferences $PSCmdlet $PSBoundParameters }
     process { Invoke-CsVaultChange $PSCmdlet 'New-CsAdminRole' $PSBoundParameters @('Identity', 'Template', 'ConfigScopes', 'UserScopes', 'Cmdlets', 'ScriptModules', 'Force', 'InMemory') 'Create the role' '' }
 }
 
@@ -1668,6 +1708,7 @@ function Publish-CsTopology {
         [string] $GlobalCatalog,
         [string] $GlobalSettingsDomainController
     )
+    begin { . $script:CsVaultCallersPreferences $PSCmdlet $PSBoundParameters }
     end { Invoke-CsVaultUpload $PSCmdlet 'Publish-CsTopology' $PSBoundParameters @('FinalizeUninstall', 'Force') $null }
 }
 
@@ -1725,6 +1766,7 @@ function Remove-CsAdminRole {
         [string] $Sid,
         [switch] $Force
     )
+    begin { . $script:CsVaultCallersPreferences $PSCmdlet $PSBoundParameters }
     process { Invoke-CsVaultChange $PSCmdlet 'Remove-CsAdminRole' $PSBoundParameters @('Identity', 'Filter', 'Sid', 'Force') 'Remove the role' 'Identity' }
 }
 
@@ -1805,6 +1847,7 @@ function Set-CsAdminRole {
         [object] $ScriptModules,
         [switch] $Force
     )
+    begin { . $script:CsVaultCallersPreferences $PSCmdlet $PSBoundParameters }
     process { Invoke-CsVaultChange $PSCmdlet 'Set-CsAdminRole' $PSBoundParameters @('Identity', 'Instance', 'ConfigScopes', 'UserScopes', 'Cmdlets', 'ScriptModules', 'Force') 'Change the role' '' }
 }
 
@@ -1864,6 +1907,7 @@ function Test-CsAdminAccess {
         [string] $Scope,
         [switch] $LocalStore
     )
+    begin { . $script:CsVaultCallersPreferences $PSCmdlet $PSBoundParameters }
     process { $null = Invoke-CsVaultCall $PSCmdlet 'Test-CsAdminAccess' $PSBoundParameters @('Cmdlet', 'User', 'Scope', 'LocalStore') $false $false $null $null }
 }
 
@@ -1907,6 +1951,7 @@ function Test-CsAuditLog {
     param(
 
     )
+    begin { . $script:CsVaultCallersPreferences $PSCmdlet $PSBoundParameters }
     process { $null = Invoke-CsVaultCall $PSCmdlet 'Test-CsAuditLog' $PSBoundParameters @() $false $false $null $null }
 }
 
@@ -1936,6 +1981,7 @@ function Update-CsAdminRole {
     param(
         [switch] $Force
     )
+    begin { . $script:CsVaultCallersPreferences $PSCmdlet $PSBoundParameters }
     process { Invoke-CsVaultChange $PSCmdlet 'Update-CsAdminRole' $PSBoundParameters @('Force') 'Update the predefined roles' '' }
 }
 

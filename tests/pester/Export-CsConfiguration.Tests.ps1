@@ -106,8 +106,21 @@ Describe 'Export-CsConfiguration' {
     It 'refuses a device' -Skip:($PSVersionTable.Platform -ne 'Unix') {
         (Get-ErrorOf { Export-CsConfiguration -FileName /dev/null -Force }).FullyQualifiedErrorId | Should -BeExactly 'FileNotRegular,Export-CsConfiguration'
     }
-    It 'leaves nothing behind when the disk is full' -Skip:(-not (Test-Path /dev/full)) {
-        # A folder that cannot take the temporary file: /proc takes none.
+    It 'leaves nothing behind when the disk is full' -Skip:(-not (Test-Path /proc/mounts) -or (& id -u) -ne 0) {
+        $disk = Join-Path $script:Work disk
+        $null = New-Item -ItemType Directory $disk
+        & mount -t tmpfs -o size=8k tmpfs $disk 2>$null
+        if ($LASTEXITCODE -ne 0) { Set-ItResult -Skipped -Because 'no disk can be mounted here'; return }
+        try {
+            Set-Content $disk/old.zip 'mine'
+            $record = Get-ErrorOf { Export-CsConfiguration -FileName $disk/old.zip -Force }
+            $record.FullyQualifiedErrorId | Should -BeExactly 'FileWriteFailed,Export-CsConfiguration'
+            $record.Exception.Message | Should -Match "'.*/old\.zip' cannot be written: No space left on device\.$"
+            Get-Content $disk/old.zip | Should -Be 'mine'
+            Get-Names $disk | Should -Be 'old.zip'
+        } finally { & umount $disk }
+    }
+    It 'leaves nothing behind in a folder that takes no files' -Skip:(-not (Test-Path /proc/mounts)) {
         (Get-ErrorOf { Export-CsConfiguration -FileName /proc/Config.zip }).FullyQualifiedErrorId | Should -BeExactly 'FileWriteFailed,Export-CsConfiguration'
     }
     It 'replaces what a link points to' -Skip:($PSVersionTable.Platform -ne 'Unix') {

@@ -82,6 +82,21 @@ Describe 'Streams and errors' {
         $result.Output | Should -Match 'done'
         ($result.Error + $result.Output) | Should -Not -Match 'NonInteractive'
     }
+    It 'heeds the preferences of the script that calls' {
+        # As a module that calls ours, or a script that is not dot-sourced, has them: in a scope of its own.
+        $script = {
+            function Test-Stop { $ErrorActionPreference = 'Stop'; try { Get-CsAdminRole none; 'went on' } catch { 'stopped' } }
+            function Test-Quiet { $ErrorActionPreference = 'SilentlyContinue'; Get-CsAdminRole none; 'quiet' }
+            function Test-Plan { $WhatIfPreference = $true; Import-CsConfiguration -FileName LITWARE }
+            function Test-Verbose { $VerbosePreference = 'Continue'; Export-CsConfiguration -AsBytes | Out-Null }
+            function Test-Own { $ErrorActionPreference = 'Stop'; Get-CsAdminRole none -ErrorAction SilentlyContinue; 'own' }
+            Test-Stop; Test-Quiet; Test-Own; Test-Plan; Test-Verbose 4>&1
+            @(Get-CsAdminRole).Count
+        }
+        $result = Invoke-Prompt ('& { ' + "$script".Replace('LITWARE', "'$script:Litware/config.zip'") + ' }')
+        $result.Output | Should -Match '(?s)^stopped\s+quiet\s+own\s+What if: .*Exporting version \d+.*\s11\s*$'
+        $result.Error | Should -BeNullOrEmpty
+    }
     It 'points at the line of the user' {
         $record = Get-ErrorOf { Import-CsConfiguration -FileName none.zip }
         $record.InvocationInfo.MyCommand.Name | Should -Be 'Import-CsConfiguration'

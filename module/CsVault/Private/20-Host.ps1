@@ -27,6 +27,8 @@ function Get-CsVaultPlace {
 
 # The owner and the kind of a thing in the file system, without following a link.
 function Get-CsVaultUnixStat([string] $Path) {
+    # Asked first: an error that is caught here would still be in the user's $Error and -ErrorVariable.
+    if (-not ([System.IO.File]::Exists($Path) -or [System.IO.Directory]::Exists($Path))) { return $null }
     try {
         return $ExecutionContext.InvokeProvider.Item.Get(@($Path), $true, $true)[0].UnixStat
     } catch {

@@ -5,10 +5,6 @@ $script:CsVaultUtf8 = [System.Text.UTF8Encoding]::new($false, $true)
 $script:CsVaultFromJson = $null
 $script:CsVaultDone = [pscustomobject]@{ id = 1; result = [pscustomobject]@{} }
 
-function Wait-CsVaultTask($Task) {
-    while (-not $Task.Wait(250)) { }
-}
-
 # A connection that said hello: one that is idle, or a new one.
 function Get-CsVaultConnection($Cmdlet, [bool] $New) {
     # What names the place of the service. ($env: is ten times as slow.)
@@ -17,7 +13,8 @@ function Get-CsVaultConnection($Cmdlet, [bool] $New) {
     $idle = $script:CsVaultIdle[$key]
     if (-not $New -and $null -ne $idle) {
         $script:CsVaultIdle.Remove($key)
-        return $idle
+        if (-not $idle.Reading.IsCompleted) { return $idle }
+        $idle.Pipe.Dispose()
     }
     $place = Get-CsVaultPlace
     $connection = Connect-CsVaultPipe $Cmdlet $place
@@ -45,6 +42,20 @@ function Get-CsVaultConnection($Cmdlet, [bool] $New) {
     }
     if ($DebugPreference -ne 'SilentlyContinue') { $Cmdlet.WriteDebug("Connected to $($answer.result.server), process $($answer.result.pid), at $($place.Pipe).") }
     return $connection
+}
+
+# Keeps a connection for the next call. It is read from meanwhile: a read that ends tells that the service has gone, without an error that
+# would be in the user's $Error and -ErrorVariable.
+function Set-CsVaultIdle($Connection) {
+    $c = $Connection
+    if ($null -ne $script:CsVaultIdle[$c.Key] -or $c.Start -ne $c.End) {
+        $c.Pipe.Dispose()
+        return
+    }
+    $c.Start = 0
+    $c.End = 0
+    $c.Reading = $c.Pipe.ReadAsync($c.Buffer, 0, $c.Buffer.Length)
+    $script:CsVaultIdle[$c.Key] = $c
 }
 
 # A connection to a service that is started first.
@@ -76,10 +87,11 @@ function Connect-CsVaultPipe($Cmdlet, $Place) {
     $pipe = [System.IO.Pipes.NamedPipeClientStream]::new('.', $name, [System.IO.Pipes.PipeDirection]::InOut, $options, [System.Security.Principal.TokenImpersonationLevel]::Identification)
     $connected = $false
     try {
-        Wait-CsVaultTask $pipe.ConnectAsync(300)
-        $connected = $true
-    } catch [System.Management.Automation.MethodInvocationException] {
-        $reason = Get-CsVaultReason $_
+        # A wait that does not throw: that nobody listens is no error of the user's.
+        $task = $pipe.ConnectAsync(300)
+        while ([System.Threading.Tasks.Task]::WaitAny([System.Threading.Tasks.Task[]] @($task), 250) -lt 0) { }
+        $connected = $null -eq $task.Exception
+        $reason = if (-not $connected) { $task.Exception.GetBaseException() }
         if ($reason -is [System.UnauthorizedAccessException] -and -not $script:CsVaultOnWindows) {
             # .NET found another account there.
             Stop-CsVaultUntrusted $Cmdlet $Place "who listens there is not the account $(Get-CsVaultExpectedOwner)"
@@ -92,7 +104,7 @@ function Connect-CsVaultPipe($Cmdlet, $Place) {
     }
     if (-not $connected) { return $null }
     if ($named) { Test-CsVaultListener $Cmdlet $Place $pipe }
-    return @{ Pipe = $pipe; Key = ''; Buffer = [byte[]]::new(65536); Start = 0; End = 0; Offset = 0; Length = 0; Call = 1 }
+    return @{ Pipe = $pipe; Key = ''; Buffer = [byte[]]::new(65536); Start = 0; End = 0; Offset = 0; Length = 0; Call = 1; Reading = $null }
 }
 
 function Send-CsVaultJson($Connection, [string] $Text) {
@@ -149,7 +161,8 @@ function Receive-CsVaultFrame($Connection, [int] $Quarters) {
             $c.Start = 0
             $c.End = 0
         }
-        $task = $c.Pipe.ReadAsync($c.Buffer, $c.End, $c.Buffer.Length - $c.End)
+        $task = $c.Reading
+        if ($null -eq $task) { $task = $c.Pipe.ReadAsync($c.Buffer, $c.End, $c.Buffer.Length - $c.End) } else { $c.Reading = $null }
         while (-not $task.Wait(250)) { if (--$Quarters -eq 0) { throw [System.TimeoutException]::new() } }
         if ($task.Result -eq 0) { throw [System.IO.IOException]::new('the service closed the connection') }
         $c.End += $task.Result

@@ -1,5 +1,19 @@
 # One call: the request, bytes in both directions, records as they come, the answer.
 
+# Run in each cmdlet's own scope, before its work: the preferences of the script that calls it, which a function of a module does not see
+# by itself and a compiled cmdlet does.
+$script:CsVaultCallersPreferences = {
+    param($Cmdlet, $Bound)
+    $caller = $Cmdlet.SessionState.PSVariable
+    if (-not $Bound.ContainsKey('ErrorAction')) { $ErrorActionPreference = $caller.GetValue('ErrorActionPreference') }
+    if (-not $Bound.ContainsKey('WarningAction')) { $WarningPreference = $caller.GetValue('WarningPreference') }
+    if (-not $Bound.ContainsKey('Verbose')) { $VerbosePreference = $caller.GetValue('VerbosePreference') }
+    if (-not $Bound.ContainsKey('Debug')) { $DebugPreference = $caller.GetValue('DebugPreference') }
+    if (-not $Bound.ContainsKey('WhatIf')) { $WhatIfPreference = $caller.GetValue('WhatIfPreference') }
+    if (-not $Bound.ContainsKey('Confirm')) { $ConfirmPreference = $caller.GetValue('ConfirmPreference') }
+    if (-not $Bound.ContainsKey('ProgressAction')) { $ProgressPreference = $caller.GetValue('ProgressPreference') }
+}
+
 # Runs the cmdlet of that name (its function may have a prefix here). $Sent are the parameters of the caller that go to the service. $Source is
 # a stream of bytes to send, $Sink one for bytes that come; both may be $null. Returns the result with the number of lines of its plan in
 # PlanLines; a $Quiet plan is only returned.
@@ -11,7 +25,7 @@ function Invoke-CsVaultCall($Cmdlet, [string] $Name, $Bound, $Sent, [bool] $What
     $parameters = '{' + ($pairs -join ',') + '}'
     $key = if ($Changes -and -not $WhatIf) { [guid]::NewGuid().ToString() } else { $null }
     for ($attempt = 1; ; $attempt++) {
-        $state = @{ Received = $false; PlanLines = 0; Plan = @(); Quiet = $Quiet; Verbose = @(); Bytes = 0L; Progress = $null; Hash = $null }
+        $state = @{ Received = $false; PlanLines = 0; Plan = @(); Quiet = $Quiet; Verbose = @(); Bytes = 0L; Progress = $null; Hash = $null; File = $Bound['FileName'] }
         $connection = $null
         $finished = $false
         try {
@@ -36,7 +50,7 @@ function Invoke-CsVaultCall($Cmdlet, [string] $Name, $Bound, $Sent, [bool] $What
             if ($null -ne $state.Progress) { Complete-CsVaultProgress $Cmdlet $state }
             # A connection in the middle of a call is closed, which cancels the call.
             if ($null -ne $connection) {
-                if ($finished -and $null -eq $script:CsVaultIdle[$connection.Key]) { $script:CsVaultIdle[$connection.Key] = $connection } else { $connection.Pipe.Dispose() }
+                if ($finished) { Set-CsVaultIdle $connection } else { $connection.Pipe.Dispose() }
             }
         }
         if ($finished) { break }
@@ -97,7 +111,9 @@ function Write-CsVaultChunk($Cmdlet, $Connection, $Sink, $State) {
     try {
         $Sink.Write($Connection.Buffer, $Connection.Offset + 8, $Connection.Length - 8)
     } catch {
-        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileWriteFailed "The file cannot be written: $((Get-CsVaultReason $_).Message)" File "$($Sink.Name)")
+        # Without the name that .NET adds, which is the temporary one.
+        $why = (Get-CsVaultReason $_).Message -replace " : '[^']*'\z"
+        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileWriteFailed "The file '$($State.File)' cannot be written: $why." File $State.File)
     }
 }
 

@@ -166,6 +166,10 @@ fn sent(cmdlet: &CmdletManifest) -> String {
     format!("@({})", names.join(", "))
 }
 
+/// The first thing that a function does.
+const PREFERENCES: &str =
+    "    begin { . $script:CsVaultCallersPreferences $PSCmdlet $PSBoundParameters }\n";
+
 fn body(cmdlet: &CmdletManifest) -> String {
     // By its own name: at the prompt a function may have the prefix of Import-Module -Prefix.
     let name = quoted(&cmdlet.name());
@@ -173,7 +177,7 @@ fn body(cmdlet: &CmdletManifest) -> String {
     if let Some(change) = &cmdlet.change {
         let each = change.each.as_deref().unwrap_or_default();
         return format!(
-            "    process {{ Invoke-CsVaultChange $PSCmdlet {name} $PSBoundParameters {sent} {} {} }}\n",
+            "{PREFERENCES}    process {{ Invoke-CsVaultChange $PSCmdlet {name} $PSBoundParameters {sent} {} {} }}\n",
             quoted(&change.action),
             quoted(each)
         );
@@ -181,14 +185,14 @@ fn body(cmdlet: &CmdletManifest) -> String {
     match cmdlet.transfer {
         None => {
             format!(
-                "    process {{ $null = Invoke-CsVaultCall $PSCmdlet {name} $PSBoundParameters {sent} $false $false $null $null }}\n"
+                "{PREFERENCES}    process {{ $null = Invoke-CsVaultCall $PSCmdlet {name} $PSBoundParameters {sent} $false $false $null $null }}\n"
             )
         }
         Some(Transfer::Download) => format!(
-            "    process {{ Invoke-CsVaultDownload $PSCmdlet {name} $PSBoundParameters {sent} }}\n"
+            "{PREFERENCES}    process {{ Invoke-CsVaultDownload $PSCmdlet {name} $PSBoundParameters {sent} }}\n"
         ),
         Some(Transfer::DownloadWhenAsXml) => format!(
-            "    process {{ Invoke-CsVaultXmlQuery $PSCmdlet {name} $PSBoundParameters {sent} }}\n"
+            "{PREFERENCES}    process {{ Invoke-CsVaultXmlQuery $PSCmdlet {name} $PSBoundParameters {sent} }}\n"
         ),
         Some(Transfer::Upload) => match cmdlet
             .parameters
@@ -197,12 +201,12 @@ fn body(cmdlet: &CmdletManifest) -> String {
         {
             // Bytes may come from the pipeline in one piece or one by one.
             Some(bytes) => format!(
-                "    begin {{ $bytes = [System.IO.MemoryStream]::new() }}\n    process {{ if ($PSBoundParameters.ContainsKey({0})) {{ $bytes.Write(${1}, 0, ${1}.Length) }} }}\n    end {{ Invoke-CsVaultUpload $PSCmdlet {name} $PSBoundParameters {sent} $bytes }}\n",
+                "    begin {{\n        . $script:CsVaultCallersPreferences $PSCmdlet $PSBoundParameters\n        $bytes = [System.IO.MemoryStream]::new()\n    }}\n    process {{ if ($PSBoundParameters.ContainsKey({0})) {{ $bytes.Write(${1}, 0, ${1}.Length) }} }}\n    end {{ Invoke-CsVaultUpload $PSCmdlet {name} $PSBoundParameters {sent} $bytes }}\n",
                 quoted(&bytes.name),
                 bytes.name
             ),
             None => format!(
-                "    end {{ Invoke-CsVaultUpload $PSCmdlet {name} $PSBoundParameters {sent} $null }}\n"
+                "{PREFERENCES}    end {{ Invoke-CsVaultUpload $PSCmdlet {name} $PSBoundParameters {sent} $null }}\n"
             ),
         },
     }

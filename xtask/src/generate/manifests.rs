@@ -156,6 +156,12 @@ impl Manifests {
             {
                 fault("a change needs shouldProcess, and no bytes".to_owned());
             }
+            if cmdlet.should_process.is_some()
+                && cmdlet.change.is_none()
+                && cmdlet.transfer.is_none()
+            {
+                fault("shouldProcess needs a change, which says what the user is asked".to_owned());
+            }
             for parameter in &cmdlet.parameters {
                 let instance = parameter.r#type == ParameterType::Instance;
                 match &parameter.instance_of {

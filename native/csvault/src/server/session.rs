@@ -174,8 +174,8 @@ impl<'a> Session<'a> {
                 .map(|theirs| {
                     format!(
                         "The client and the service are of different builds: their manifests are {} and {}.",
-                        shortened(theirs),
-                        shortened(own)
+                        theirs.escape_debug(),
+                        own
                     )
                 })
         } else {
@@ -540,10 +540,4 @@ fn run_on_thread(
     drop(calling);
     outbox.push(frame);
     drop(slot);
-}
-
-/// As much of a hash as tells it from another.
-fn shortened(hash: &str) -> String {
-    let start: String = hash.chars().take(8).collect();
-    start.escape_debug().to_string()
 }
