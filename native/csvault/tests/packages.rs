@@ -1,11 +1,7 @@
 //! Packages that are sound and still no configuration, or hold names that are tricks: each is refused with the thing and the next step,
 //! nothing is lost, and the service answers on.
 #![cfg(unix)]
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a panic is how a test fails"
-)]
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use cs_archive::{EntryPlan, PackageWriter, deflate_run};
 use cs_model::is_hidden;
