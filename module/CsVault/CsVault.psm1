@@ -506,11 +506,7 @@ function New-CsVaultFile($Cmdlet, [string] $Path, [bool] $Force) {
     $full = Resolve-CsVaultPath $Cmdlet $Path
     $exists = Test-CsVaultFile $Cmdlet $full
     if ($exists -and -not $Force) { Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileExists "The file '$full' exists already." File $full) }
-    if ($exists -and -not $script:CsVaultOnWindows) {
-        # A link stays a link: what it points to is replaced.
-        $target = [System.IO.File]::ResolveLinkTarget($full, $true)
-        if ($null -ne $target) { $full = $target.FullName }
-    }
+    # A link is replaced itself and not followed: somebody else may have put it there.
     $folder = [System.IO.Path]::GetDirectoryName($full)
     if (-not [System.IO.Directory]::Exists($folder)) {
         Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileNotFound "The folder '$folder' does not exist." File $full)
@@ -539,14 +535,11 @@ function New-CsVaultPrivateStream([string] $Path) {
     return [System.IO.FileStream]::new($Path, $options)
 }
 
-# Gives the file its name, once everything is on the disk. One that takes the place of another has its rights.
+# Gives the file its name, once everything is on the disk. It is its owner's alone, also where another file was that others could read.
 function Complete-CsVaultFile($Cmdlet, $File) {
     try {
         $File.Stream.Flush($true)
         $File.Stream.Dispose()
-        if ($File.Force -and -not $script:CsVaultOnWindows -and [Environment]::Version.Major -ge 7 -and [System.IO.File]::Exists($File.Path)) {
-            [System.IO.File]::SetUnixFileMode($File.Temporary, [System.IO.File]::GetUnixFileMode($File.Path))
-        }
         if (-not $File.Force) {
             [System.IO.File]::Move($File.Temporary, $File.Path)
         } elseif ($PSVersionTable.PSVersion.Major -ge 7) {

@@ -11,6 +11,16 @@ use crate::{ReadError, ReadLimits};
 /// Inflated bytes from which on the ratio is looked at.
 const RATIO_FROM: u64 = 16 * 1024 * 1024;
 
+/// Reads again when a signal came in between.
+fn again(mut read: impl FnMut() -> std::io::Result<usize>) -> std::io::Result<usize> {
+    loop {
+        match read() {
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            done => return done,
+        }
+    }
+}
+
 /// How many bytes were inflated so far, over all entries.
 #[derive(Default)]
 pub struct Total(pub u64);
@@ -58,9 +68,9 @@ impl<'a, R: Read + Seek> Content<'a, R> {
     pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ReadError> {
         let name = self.entry.name.as_str();
         let read = match &mut self.source {
-            Source::Stored(source) => source.read(buffer)?,
+            Source::Stored(source) => again(|| source.read(buffer))?,
             Source::Deflated(source) => {
-                source.read(buffer).map_err(|error| match error.kind() {
+                again(|| source.read(buffer)).map_err(|error| match error.kind() {
                     std::io::ErrorKind::InvalidInput | std::io::ErrorKind::InvalidData => {
                         ReadError::damaged(name, "its compressed bytes are malformed")
                     }
@@ -121,7 +131,7 @@ impl<'a, R: Read + Seek> Content<'a, R> {
         }
         let rest = match &mut self.source {
             Source::Stored(_) => 0,
-            Source::Deflated(source) => source.get_mut().fill_buf()?.len(),
+            Source::Deflated(source) => again(|| Ok(source.get_mut().fill_buf()?.len()))?,
         };
         if rest > 0 {
             return Err(ReadError::damaged(

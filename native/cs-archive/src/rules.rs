@@ -384,7 +384,8 @@ impl<'l> Rules<'l> {
             let prefix = match attribute.name {
                 "xmlns" => "",
                 name => match name.strip_prefix("xmlns:") {
-                    Some(prefix) => prefix,
+                    Some(prefix) if is_local(prefix) => prefix,
+                    Some(_) => return not_qualified(attribute.name),
                     None => continue,
                 },
             };
@@ -407,12 +408,8 @@ impl<'l> Rules<'l> {
             let Some((prefix, local)) = name.split_once(':') else {
                 return Ok(None);
             };
-            if prefix.is_empty()
-                || local.is_empty()
-                || local.contains(':')
-                || !local.chars().next().is_some_and(is_name_start)
-            {
-                return rule(format!("{} is not a qualified name", shown(name)));
+            if prefix.is_empty() || !is_local(local) {
+                return not_qualified(name);
             }
             match self.namespaces.find(prefix) {
                 Some(uri) => Ok(Some((prefix.len() + 1, uri.to_owned()))),
@@ -458,6 +455,15 @@ impl<'l> Rules<'l> {
         }
         Ok(())
     }
+}
+
+/// True for a name without a prefix; that it consists of letters of names was checked before.
+fn is_local(name: &str) -> bool {
+    !name.contains(':') && name.chars().next().is_some_and(is_name_start)
+}
+
+fn not_qualified<T>(name: &str) -> Result<T, Broken> {
+    rule(format!("{} is not a qualified name", shown(name)))
 }
 
 fn has_twins(attributes: &[RawAttribute<'_>]) -> bool {

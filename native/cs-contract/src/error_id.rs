@@ -111,7 +111,7 @@ catalog! {
     PackageDamaged => InvalidData, "System.IO.InvalidDataException", "Take another copy of the package; nothing was changed.";
     /// The package is well formed and holds something that is not accepted.
     PackageRefused => InvalidData, "System.IO.InvalidDataException", "Export the configuration again, or re-zip the files with an ordinary tool; nothing was changed.";
-    /// The package has no DocItemSet.xml.
+    /// The package has no DocItemSet.xml, or one that holds no configuration.
     PackageIncomplete => InvalidData, "System.IO.InvalidDataException", "Give a package that Export-CsConfiguration wrote; nothing was changed.";
     /// An XML document is not well formed or not what is expected.
     XmlInvalid => InvalidData, "System.Xml.XmlException", "Mend the document at the place named; nothing was changed.";

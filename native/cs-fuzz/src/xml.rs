@@ -44,7 +44,8 @@ fn other_is_lenient(text: &str, error: &str) -> bool {
     text.trim_start_matches('\u{feff}').starts_with("<?xml")
         || error.ends_with("is bound to nothing")
         || error.ends_with("is not a qualified name")
-        || (text.contains("<?") && error.ends_with("is not a name"))
+        || (text.contains("<?")
+            && (error.ends_with("is not a name") || error.ends_with("holds a colon")))
 }
 
 fn check(pieces: &[&[u8]], limits: &ReadLimits) -> Result<(), ReadError> {

@@ -538,3 +538,50 @@ fn packages_are_the_same_bytes_however_they_were_made() {
     }
     assert!(exports.windows(2).all(|pair| pair[0] == pair[1]));
 }
+
+#[test]
+fn a_store_whose_making_was_cut_short_is_made_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("central.db");
+    let open = |names: &[&str]| {
+        let docs = docs(names);
+        let initial = move || package(&docs);
+        cs_store::SqliteStore::open(&path, StoreKind::Central, &initial, &commit("new"))
+    };
+    // Its tables are there, and nothing else, as a power cut between the two steps leaves it.
+    drop(open(&[]).unwrap());
+    rusqlite::Connection::open(&path)
+        .unwrap()
+        .execute_batch("DELETE FROM commit_log; DELETE FROM part;")
+        .unwrap();
+    let store = open(&["a"]).unwrap();
+    assert_eq!(store.version(), Version(1));
+    assert_eq!(set_of(&export(&store)), expected_set(&docs(&["a"])));
+    drop(store);
+    // What is there is never made anew.
+    assert_eq!(
+        set_of(&export(&open(&["b"]).unwrap())),
+        expected_set(&docs(&["a"]))
+    );
+}
+
+#[test]
+fn a_log_without_its_store_is_not_thrown_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("central.db");
+    for empty in [true, false] {
+        if empty {
+            std::fs::write(&path, []).unwrap();
+        }
+        let log = folder.path().join("central.db-wal");
+        std::fs::write(&log, "changes").unwrap();
+        let initial = || package(&docs(&["a"]));
+        let error =
+            cs_store::SqliteStore::open(&path, StoreKind::Central, &initial, &commit("new"))
+                .err()
+                .unwrap();
+        assert!(matches!(&error, StoreError::Damaged(what) if what.contains("central.db-wal")));
+        assert_eq!(std::fs::read(&log).unwrap(), b"changes");
+        std::fs::remove_file(&path).unwrap_or_default();
+    }
+}

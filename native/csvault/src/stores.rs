@@ -1,5 +1,6 @@
 //! The two stores of a home.
 
+use std::cell::OnceCell;
 use std::fs::OpenOptions;
 use std::io;
 use std::path::Path;
@@ -29,13 +30,9 @@ pub fn open(home: &Path, clock: &dyn Clock, ids: &dyn Ids) -> Result<Stores, Err
     for store in [&central, &local] {
         check_files(store)?;
     }
-    // Only what is not there yet needs it; both get the same, so that the roles have the same SIDs.
-    let is_new = |path: &Path| std::fs::metadata(path).map_or(true, |metadata| metadata.len() == 0);
-    let initial = if is_new(&central) || is_new(&local) {
-        initial_content(ids)
-    } else {
-        Vec::new()
-    };
+    // Only a new store needs it; both get the same, so that the roles have the same SIDs.
+    let content = OnceCell::new();
+    let initial = || content.get_or_init(|| initial_content(ids)).clone();
     let commit = CommitInfo {
         time: clock.now(),
         message: "A new store".to_owned(),

@@ -9,7 +9,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use cs_testkit::{Frame, Home, RawClient, skipped};
+use cs_testkit::{Frame, Home, Host, RawClient, skipped};
 use serde_json::{Value, json};
 
 fn home() -> Home {
@@ -92,6 +92,96 @@ fn a_service_killed_during_an_import_leaves_old_or_new() {
         killed_before > 0,
         "the service was never killed in mid-call"
     );
+}
+
+/// Imports under a tracer that kills the service at its n-th call of a kind, in any of its threads. True when the import was
+/// answered before.
+fn import_until_killed(home: &Home, call: &str, at: u32, package: &[u8]) -> bool {
+    let serve = home.command(&["serve"]);
+    let mut command = Command::new("strace");
+    command
+        .args([
+            "-f",
+            "-qq",
+            "-o",
+            "/dev/null",
+            "-e",
+            &format!("trace={call}"),
+        ])
+        .args(["-e", &format!("inject={call}:signal=KILL:when={at}")])
+        .arg(serve.get_program())
+        .arg("serve")
+        .env("CSVAULT_HOME", home.path());
+    // It may be killed before it is ready.
+    let Ok(host) = Host::spawn(command) else {
+        return false;
+    };
+    // The client stops at the first surprise, which here is the death that was asked for.
+    let answered = std::panic::catch_unwind(|| {
+        let mut client = host.client();
+        import(&mut client, package)
+    });
+    let answered = answered.is_ok_and(|answer| answer.get("result").is_some());
+    let pid = i32::try_from(host.ready["pid"].as_u64().unwrap()).unwrap();
+    // Gone already, unless the import was answered.
+    let _gone = nix::sys::signal::kill(
+        nix::unistd::Pid::from_raw(pid),
+        nix::sys::signal::Signal::SIGKILL,
+    );
+    host.wait();
+    answered
+}
+
+#[test]
+fn a_service_killed_at_any_write_leaves_old_or_new() {
+    let home = home();
+    let traced = Command::new("strace")
+        .args(["-qq", "-o", "/dev/null", "true"])
+        .status();
+    if !traced.is_ok_and(|status| status.success()) {
+        skipped(
+            "a_service_killed_at_any_write_leaves_old_or_new",
+            "needs strace, and the right to trace",
+        );
+        return;
+    }
+    let (old, new) = two_packages();
+    {
+        let host = home.start();
+        assert!(import(&mut host.client(), &old).get("result").is_some());
+        assert!(host.stop().success());
+    }
+    let mut found = old.clone();
+    let mut killed = 0;
+    for (call, moments) in [
+        ("pwrite64", &[1, 2, 3, 5, 8, 13, 21, 34, 55][..]),
+        ("fsync", &[1, 2, 3, 4]),
+        ("write", &[1, 2, 3, 4, 5, 6, 8]),
+    ] {
+        for &at in moments {
+            let package = if found == old { &new } else { &old };
+            let answered = import_until_killed(&home, call, at, package);
+            killed += usize::from(!answered);
+            let host = home.start();
+            found = host.client().export();
+            assert!(
+                found == old || found == new,
+                "{call} {at}: neither old nor new"
+            );
+            assert!(
+                !answered || found == *package,
+                "{call} {at}: what was acknowledged is gone"
+            );
+            assert_eq!(
+                std::fs::read_dir(home.path().join("tmp")).unwrap().count(),
+                0
+            );
+            assert!(host.stop().success());
+        }
+    }
+    assert!(killed >= 8, "the service was killed only {killed} times");
+    let verified = home.command(&["audit", "verify"]).output().unwrap();
+    assert!(verified.status.success(), "{verified:?}");
 }
 
 #[test]

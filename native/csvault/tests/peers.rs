@@ -4,6 +4,7 @@
 
 use std::io::Write;
 use std::net::Shutdown;
+use std::process::Command;
 
 use cs_testkit::{Frame, Home, Host, RawClient};
 use serde_json::{Value, json};
@@ -227,6 +228,34 @@ fn idle_connections_are_cheap_and_limited() {
     let mut refused = host.connect();
     assert_eq!(error_id(&refused.last_words()), "TooManyCalls");
     drop(held);
+}
+
+#[test]
+fn without_file_descriptors_new_clients_are_told_and_old_ones_served() {
+    let home = home();
+    let serve = home.command(&["serve"]);
+    // So few that they run out before the limits of connections are reached.
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "ulimit -n 40 && exec \"$0\" serve"])
+        .arg(serve.get_program())
+        .env("CSVAULT_HOME", home.path());
+    let host = Host::spawn(command).expect("the service starts");
+    let mut first = host.client();
+    let mut held = Vec::new();
+    let told = loop {
+        let mut client = host.connect();
+        client.send(&json!({"jsonrpc": "2.0", "id": 1, "method": "hello", "params": {"protocol": 1, "client": "t"}}));
+        let answer = client.message();
+        if answer.get("error").is_some() {
+            break answer;
+        }
+        held.push(client);
+    };
+    assert_eq!(error_id(&told), "TooManyCalls", "{told}");
+    assert!(first.is_served());
+    drop(held);
+    ends_well(host);
 }
 
 #[test]

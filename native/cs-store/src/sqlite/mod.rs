@@ -44,7 +44,8 @@ pub struct SqliteStore {
 }
 
 impl SqliteStore {
-    /// Opens the store in a file. A missing or empty file becomes a store that holds `initial` as version 1.
+    /// Opens the store in a file. A missing or empty file becomes a store that holds `initial` as version 1; so does one whose
+    /// making was cut short.
     ///
     /// # Errors
     /// [`StoreError::TooNew`] for a newer format, [`StoreError::Damaged`] for a file that is no store or another one; the file is
@@ -52,7 +53,7 @@ impl SqliteStore {
     pub fn open(
         path: &Path,
         kind: StoreKind,
-        initial: &[PackageEvent],
+        initial: &dyn Fn() -> Vec<PackageEvent>,
         commit: &CommitInfo,
     ) -> Result<Self, StoreError> {
         let (writer, _) = schema::open_writer(path, kind)?;
@@ -68,7 +69,7 @@ impl SqliteStore {
             prepared: AtomicU64::new(0),
         };
         if store.version().0 == 0 {
-            let mut events = initial.iter().cloned();
+            let mut events = initial().into_iter();
             let mut writer = store.lock()?;
             let author = import::Author {
                 principal: "csvault",

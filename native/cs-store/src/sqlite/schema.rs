@@ -33,6 +33,7 @@ CREATE TABLE run_cache (id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, lengt
 
 /// Opens the connection that writes, and makes the tables in a new file. True when the file was new.
 pub fn open_writer(path: &Path, kind: StoreKind) -> Result<(Connection, bool), StoreError> {
+    refuse_a_lone_log(path)?;
     create_private(path)?;
     let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     let application: i64 = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
@@ -75,6 +76,21 @@ fn open(path: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
     connection.set_prepared_statement_cache_capacity(64);
     connection.execute_batch("PRAGMA cache_size = -2048; PRAGMA mmap_size = 0; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;")?;
     Ok(connection)
+}
+
+/// A log with content beside a file without any is what is left of a store. SQLite would throw the log away.
+fn refuse_a_lone_log(path: &Path) -> Result<(), StoreError> {
+    let length = |path: &Path| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let log = Path::new(&log);
+    if length(path) == 0 && length(log) > 0 {
+        return Err(StoreError::Damaged(format!(
+            "there is nothing in it, but its log {} has content",
+            log.display()
+        )));
+    }
+    Ok(())
 }
 
 /// Nobody but the owner may read a store, whatever the mask of the process.

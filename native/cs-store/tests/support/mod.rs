@@ -128,7 +128,7 @@ pub fn sqlite(folder: &Path, docs: &[Doc]) -> SqliteStore {
     SqliteStore::open(
         &folder.join("central.db"),
         StoreKind::Central,
-        &package(docs),
+        &|| package(docs),
         &commit("new"),
     )
     .unwrap()

@@ -1,6 +1,6 @@
 //! Files of the user, opened with the user's own rights: read as they are, written whole or not at all.
 
-use std::fs::{File, Permissions};
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, Once, PoisonError};
@@ -53,14 +53,12 @@ fn not_regular(path: &Path) -> ErrorReport {
     .on("File", path.display().to_string())
 }
 
-/// A file under way: it takes its name when it is whole.
+/// A file under way: it takes its name when it is whole. It is its owner's alone, also where another file was that others could read.
 #[derive(Debug)]
 pub struct OutputFile {
     target: PathBuf,
     replace: bool,
     file: NamedTempFile,
-    /// The rights of the file whose place it takes.
-    rights: Option<Permissions>,
 }
 
 impl OutputFile {
@@ -78,15 +76,11 @@ impl OutputFile {
                 .on("File", target.display().to_string())
                 .hint("Give a path of this system. In PowerShell, New-PSDrive maps a drive."));
         }
-        let mut rights = None;
         match std::fs::symlink_metadata(target) {
             // A link counts as what is there: it is replaced itself, never followed.
             Ok(metadata) if metadata.is_file() || metadata.is_symlink() => {
                 if !replace {
                     return Err(exists(target));
-                }
-                if metadata.is_file() {
-                    rights = Some(metadata.permissions());
                 }
             }
             Ok(_) => return Err(not_regular(target)),
@@ -110,7 +104,6 @@ impl OutputFile {
             target: target.to_owned(),
             replace,
             file,
-            rights,
         })
     }
 
@@ -133,13 +126,7 @@ impl OutputFile {
             target,
             replace,
             file,
-            rights,
         } = self;
-        if let Some(rights) = rights.filter(|_| cfg!(unix)) {
-            file.as_file()
-                .set_permissions(rights)
-                .map_err(|error| write_failed(&target, &error))?;
-        }
         file.as_file()
             .sync_all()
             .map_err(|error| write_failed(&target, &error))?;
@@ -330,9 +317,9 @@ mod tests {
         OutputFile::begin(&link, true).unwrap().commit().unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"two");
 
-        std::fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o666)).unwrap();
         OutputFile::begin(&path, true).unwrap().commit().unwrap();
-        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o640);
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
 
         for windows in [r"C:\Config.zip", r"\\server\share\Config.zip"] {
             let refused = OutputFile::begin(&folder.path().join(windows), false);

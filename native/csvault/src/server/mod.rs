@@ -9,12 +9,15 @@ mod pipe;
 mod service;
 mod session;
 
+use std::fs::File;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use cs_contract::{ErrorId, ErrorReport};
 use interprocess::local_socket::tokio::{Listener, Stream};
 use interprocess::local_socket::traits::tokio::Listener as _;
+use tokio::time::timeout;
 
 pub use frames::{FrameReader, Payload, ReadFault};
 pub use message::{Message, Refusal, params, parse};
@@ -62,23 +65,51 @@ pub async fn serve(
     drop(name);
     drop(listener);
     service.enter(Phase::Ending);
-    if tokio::time::timeout(GRACE, service.is_quiet())
-        .await
-        .is_err()
-    {
+    if timeout(GRACE, service.is_quiet()).await.is_err() {
         service.stop_calls();
-        let _left_behind = tokio::time::timeout(PATIENCE, service.is_quiet()).await;
+        let _left_behind = timeout(PATIENCE, service.is_quiet()).await;
     }
     service.enter(Phase::Closing);
-    let _left_behind = tokio::time::timeout(PATIENCE, service.is_deserted()).await;
+    let _left_behind = timeout(PATIENCE, service.is_deserted()).await;
 }
 
 async fn accept(service: &Arc<Service>, listener: &Listener) {
+    let mut reserve = Reserve::new(service);
     loop {
         match listener.accept().await {
             Ok(stream) => admit(service, stream),
-            Err(_) => tokio::time::sleep(PAUSE).await,
+            Err(_) => {
+                reserve.tell(listener).await;
+                tokio::time::sleep(PAUSE).await;
+            }
         }
+    }
+}
+
+/// A file descriptor that is kept for the moment when no other is left: a client can then be told, instead of waiting for an answer.
+struct Reserve {
+    file: Option<File>,
+    path: PathBuf,
+}
+
+impl Reserve {
+    fn new(service: &Service) -> Self {
+        // Any file that is always there will do.
+        let path = service.parts.home.join("settings.json");
+        let file = File::open(&path).ok();
+        Self { file, path }
+    }
+
+    /// Tells one client that waits, and keeps a descriptor again.
+    async fn tell(&mut self, listener: &Listener) {
+        if self.file.take().is_some()
+            && let Ok(Ok(stream)) = timeout(PAUSE, listener.accept()).await
+        {
+            let text = "The service has no file descriptors left for another connection.";
+            let report = ErrorReport::new(ErrorId::TooManyCalls, text);
+            connection::refuse(stream, Refusal::new(None, FAILED, report)).await;
+        }
+        self.file = File::open(&self.path).ok();
     }
 }
 
