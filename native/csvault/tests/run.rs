@@ -277,7 +277,7 @@ fn existing_files_stay_unless_force_is_given() {
         .unwrap()
         .permissions()
         .mode();
-    assert_eq!(mode & 0o777, 0o640);
+    assert_eq!(mode & 0o777, 0o600);
 
     prompt.write("target", b"untouched");
     symlink("target", prompt.0.beside("link")).unwrap();
