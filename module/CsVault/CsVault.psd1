@@ -14,9 +14,16 @@
         'Export-CsConfiguration'
         'Get-CsAdminRole'
         'Get-CsAdminRoleAssignment'
+        'Get-CsAuditRecord'
         'Get-CsTopology'
         'Import-CsConfiguration'
+        'New-CsAdminRole'
         'Publish-CsTopology'
+        'Remove-CsAdminRole'
+        'Set-CsAdminRole'
+        'Test-CsAdminAccess'
+        'Test-CsAuditLog'
+        'Update-CsAdminRole'
     )
     CmdletsToExport = @()
     VariablesToExport = @()

@@ -4,13 +4,19 @@
 Set-StrictMode -Version 1.0
 
 $script:CsVaultProtocol = 1
-$script:CsVaultManifests = 'f20142fcaf234985d1c29024f78f3d1dc88c6d92fe99d49f77c3757e9cf60966'
+$script:CsVaultManifests = 'f106c2af3729313872a7541ecc973fa3839b8f7b25eafd8118786da1927a3294'
 $script:CsVaultClient = 'CsVault module 0.1.0'
 $script:CsVaultErrors = @{
     ParameterInvalid = @('InvalidArgument', 'System.ArgumentException', 'Run Get-Help with the cmdlet''s name for its parameters.')
     ParameterSetConflict = @('InvalidArgument', 'System.ArgumentException', 'Run Get-Help with the cmdlet''s name for its parameter sets.')
     CmdletUnknown = @('ObjectNotFound', 'System.Management.Automation.CommandNotFoundException', 'Run Get-Command -Module CsVault for the cmdlets that there are.')
     RoleNotFound = @('ObjectNotFound', 'System.Management.Automation.ItemNotFoundException', 'Run Get-CsAdminRole to see all roles.')
+    RoleExists = @('ResourceExists', 'System.InvalidOperationException', 'Choose another name, or change the role with Set-CsAdminRole.')
+    StandardRoleReadOnly = @('InvalidOperation', 'System.InvalidOperationException', 'Make a custom role of it with New-CsAdminRole -Template, and change that one.')
+    GroupNotFound = @('ObjectNotFound', 'System.Management.Automation.ItemNotFoundException', 'Create the group first, or name one in the settings; a role is the members of the group of its name.')
+    ScopeInvalid = @('InvalidArgument', 'System.ArgumentException', 'Use global, site:<SiteId>, or OU:<distinguished name>.')
+    GrantExceeded = @('PermissionDenied', 'System.UnauthorizedAccessException', 'Ask a server administrator, or give no more than your own roles have; nothing was changed.')
+    LastAdministrator = @('InvalidOperation', 'System.InvalidOperationException', 'Keep the role CSAdministrator with its cmdlets and the scope Global; nothing was changed.')
     TopologyNotFound = @('ObjectNotFound', 'System.Management.Automation.ItemNotFoundException', 'Publish a topology with Publish-CsTopology, or import a package that holds one.')
     AccountNotFound = @('ObjectNotFound', 'System.Management.Automation.ItemNotFoundException', 'Give the account name (SamAccountName), not the display name, SIP address or user principal name.')
     FileNotFound = @('ObjectNotFound', 'System.IO.FileNotFoundException', 'Check the path; relative paths start at the prompt''s location.')
@@ -36,7 +42,7 @@ $script:CsVaultErrors = @{
     HostUnavailable = @('ResourceUnavailable', 'System.InvalidOperationException', 'Run `csvault status`, or set CSVAULT_EXE to the csvault executable.')
     HostNotTrusted = @('AuthenticationError', 'System.UnauthorizedAccessException', 'Nothing was sent. Check who owns the data folder and its socket.')
     HostLost = @('ConnectionError', 'System.IO.IOException', 'Repeat the command; a change either happened whole or not at all.')
-    ProtocolMismatch = @('ProtocolError', 'System.InvalidOperationException', 'Run `csvault stop` and repeat, so that module and executable are of one build.')
+    ProtocolMismatch = @('ProtocolError', 'System.InvalidOperationException', 'Run `csvault stop` and repeat. If it stays so, install module and executable of one version.')
     FrameMalformed = @('ProtocolError', 'System.InvalidOperationException', 'See docs/protocol.md.')
     TooManyCalls = @('LimitsExceeded', 'System.InvalidOperationException', 'Wait for running calls to end.')
     FeatureNotAvailable = @('NotImplemented', 'System.NotImplementedException', 'See docs/compatibility.md for what is available.')
@@ -102,6 +108,8 @@ function Get-CsVaultReason($ErrorRecord) {
 # Finding the service, starting an embedded one, and making sure who listens before anything is said.
 
 $script:CsVaultOnWindows = $PSEdition -eq 'Desktop' -or $IsWindows
+# Windows PowerShell does not load it by itself, and a parameter has a type of it.
+if ($PSEdition -eq 'Desktop') { Add-Type -AssemblyName System.Xml.Linq }
 
 # Where the service is: the folder of its data and the name of its pipe.
 function Get-CsVaultPlace {
@@ -115,6 +123,8 @@ function Get-CsVaultPlace {
             $folder = [System.IO.Path]::Combine($data, 'csvault')
         }
     }
+    # As the executable does it: a relative folder starts at the process's own.
+    $folder = [System.IO.Path]::GetFullPath($folder)
     $pipe = $env:CSVAULT_PIPE
     if (-not $pipe) {
         $pipe = if ($script:CsVaultOnWindows) { "\\.\pipe\csvault-$([Environment]::UserName)" } else { "$folder/csvault.sock" }
@@ -226,10 +236,10 @@ function Find-CsVaultExecutable {
 function Start-CsVaultHost($Cmdlet) {
     $executable = Find-CsVaultExecutable
     if (-not $executable -or -not [System.IO.File]::Exists($executable)) {
-        $what = if ($executable) { "The executable $executable does not exist." } else { 'The service is not running and the executable csvault was not found.' }
+        $what = if ($executable) { "CSVAULT_EXE names $executable, and there is no such file." } else { 'The service is not running and the executable csvault was not found.' }
         Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostUnavailable $what Executable $(if ($executable) { $executable } else { 'csvault' }))
     }
-    $Cmdlet.WriteVerbose("Starting the service with $executable.")
+    Write-CsVaultVerbose $Cmdlet "Starting the service with $executable."
     $start = [System.Diagnostics.ProcessStartInfo]::new($executable, 'start')
     $start.RedirectStandardOutput = $true
     $start.RedirectStandardError = $true
@@ -249,7 +259,8 @@ function Start-CsVaultHost($Cmdlet) {
     $report = $null
     try { $report = ($output.Result | ConvertFrom-Json).error } catch { $report = $null }
     if (-not $report) {
-        $report = New-CsVaultReport HostUnavailable "The service could not be started: $("$($output.Result) $($errors.Result)".Trim())" Executable $executable
+        $said = "$($output.Result) $($errors.Result)".Trim()
+        $report = New-CsVaultReport HostUnavailable "The service could not be started: $executable ended with exit code $($process.ExitCode). $said".Trim() Executable $executable
     }
     Stop-CsVaultCmdlet $Cmdlet $report
 }
@@ -280,13 +291,20 @@ function Get-CsVaultConnection($Cmdlet, [bool] $New) {
     if ($null -eq $connection) { $connection = Start-CsVaultConnection $Cmdlet $place }
     $connection.Key = $key
     $done = $false
+    $silent = $false
     try {
         Send-CsVaultJson $connection ('{"jsonrpc":"2.0","id":1,"method":"hello","params":{"protocol":' + $script:CsVaultProtocol +
             ',"client":"' + $script:CsVaultClient + '","manifests":"' + $script:CsVaultManifests + '"}}')
-        $answer = Receive-CsVaultFrame $connection
+        $answer = Receive-CsVaultFrame $connection 60
         $done = $true
+    } catch [System.TimeoutException] {
+        $silent = $true
     } finally {
         if (-not $done) { $connection.Pipe.Dispose() }
+    }
+    if ($silent) {
+        $hint = 'Find out what keeps its process (csvault) busy, or end that process and repeat; nothing was sent.'
+        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostUnavailable "The service at $($place.Pipe) does not answer." Pipe $place.Pipe $hint)
     }
     if ($answer.error) {
         $connection.Pipe.Dispose()
@@ -363,8 +381,9 @@ function Send-CsVaultChunk($Connection, [byte[]] $Frame, [int] $Length) {
     while (-not $task.Wait(250)) { }
 }
 
-# Waits for the next frame. Returns its message; or nothing for a chunk of bytes, which stays in the buffer until the next call.
-function Receive-CsVaultFrame($Connection) {
+# Waits for the next frame, without an end or for so many quarters of a second of silence. Returns its message; or nothing for a chunk of
+# bytes, which stays in the buffer until the next call.
+function Receive-CsVaultFrame($Connection, [int] $Quarters) {
     $c = $Connection
     while ($true) {
         $have = $c.End - $c.Start
@@ -398,7 +417,7 @@ function Receive-CsVaultFrame($Connection) {
             $c.End = 0
         }
         $task = $c.Pipe.ReadAsync($c.Buffer, $c.End, $c.Buffer.Length - $c.End)
-        while (-not $task.Wait(250)) { }
+        while (-not $task.Wait(250)) { if (--$Quarters -eq 0) { throw [System.TimeoutException]::new() } }
         if ($task.Result -eq 0) { throw [System.IO.IOException]::new('the service closed the connection') }
         $c.End += $task.Result
     }
@@ -423,34 +442,43 @@ function Resolve-CsVaultPath($Cmdlet, [string] $Path) {
     try {
         $full = $Cmdlet.SessionState.Path.GetUnresolvedProviderPathFromPSPath($Path, [ref] $provider, [ref] $drive)
     } catch {
-        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileNotFound "The path '$Path' is not valid: $((Get-CsVaultReason $_).Message)" File $Path)
+        $reason = Get-CsVaultReason $_
+        $hint = if ($reason -is [System.Management.Automation.DriveNotFoundException]) { "Make the drive first: New-PSDrive -Name $($reason.ItemName) -PSProvider FileSystem -Scope Global -Root <folder>" }
+        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileNotFound "The path '$Path' is not valid: $($reason.Message)" File $Path $hint)
     }
     if ($provider.Name -ne 'FileSystem') {
         Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileNotRegular "The path '$Path' is not in the file system." File $Path)
     }
+    if (-not $script:CsVaultOnWindows -and $full.StartsWith('\\')) {
+        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileNotFound "'$full' is the path of a network share, which only Windows opens by that name." File $full 'Mount the share, and give the path where it is mounted.')
+    }
     return $full
 }
 
-# 'File', 'Folder', 'Other' (a device, a pipe), or '' when nothing is there. Links are followed.
-function Get-CsVaultFileKind([string] $Path) {
-    if ([System.IO.Directory]::Exists($Path)) { return 'Folder' }
-    if (-not [System.IO.File]::Exists($Path)) { return '' }
-    if (-not $script:CsVaultOnWindows) {
-        $target = [System.IO.File]::ResolveLinkTarget($Path, $true)
-        $stat = Get-CsVaultUnixStat $(if ($null -ne $target) { $target.FullName } else { $Path })
-        if ($null -ne $stat -and "$($stat.ItemType)" -ne 'File') { return 'Other' }
+# Whether a file is there. Links are followed; what is no regular file ends the cmdlet.
+function Test-CsVaultFile($Cmdlet, [string] $Path) {
+    $wrong = $null
+    if ([System.IO.Directory]::Exists($Path)) {
+        $wrong = 'a folder'
+    } elseif (-not [System.IO.File]::Exists($Path)) {
+        return $false
+    } elseif (-not $script:CsVaultOnWindows) {
+        try {
+            $target = [System.IO.File]::ResolveLinkTarget($Path, $true)
+            $stat = Get-CsVaultUnixStat $(if ($null -ne $target) { $target.FullName } else { $Path })
+            if ($null -ne $stat -and "$($stat.ItemType)" -ne 'File') { $wrong = 'a device or a pipe' }
+        } catch {
+            $wrong = "a link that leads nowhere ($((Get-CsVaultReason $_).Message))"
+        }
     }
-    return 'File'
+    if ($wrong) { Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileNotRegular "'$Path' is $wrong." File $Path) }
+    return $true
 }
 
 # Opens a file to read it.
 function Open-CsVaultFile($Cmdlet, [string] $Path) {
     $full = Resolve-CsVaultPath $Cmdlet $Path
-    switch (Get-CsVaultFileKind $full) {
-        '' { Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileNotFound "The file '$full' does not exist." File $full) }
-        'Folder' { Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileNotRegular "'$full' is a folder." File $full) }
-        'Other' { Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileNotRegular "'$full' is a device or a pipe." File $full) }
-    }
+    if (-not (Test-CsVaultFile $Cmdlet $full)) { Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileNotFound "The file '$full' does not exist." File $full) }
     try {
         return [System.IO.FileStream]::new($full, [System.IO.FileMode]::Open, [System.IO.FileAccess]::Read, [System.IO.FileShare]::Read)
     } catch {
@@ -461,11 +489,9 @@ function Open-CsVaultFile($Cmdlet, [string] $Path) {
 # A file on its way: written under another name in the same folder, so that its own name never shows half a file.
 function New-CsVaultFile($Cmdlet, [string] $Path, [bool] $Force) {
     $full = Resolve-CsVaultPath $Cmdlet $Path
-    $kind = Get-CsVaultFileKind $full
-    if ($kind -eq 'Folder') { Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileNotRegular "'$full' is a folder." File $full) }
-    if ($kind -eq 'Other') { Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileNotRegular "'$full' is a device or a pipe." File $full) }
-    if ($kind -and -not $Force) { Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileExists "The file '$full' exists already." File $full) }
-    if ($kind -and -not $script:CsVaultOnWindows) {
+    $exists = Test-CsVaultFile $Cmdlet $full
+    if ($exists -and -not $Force) { Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileExists "The file '$full' exists already." File $full) }
+    if ($exists -and -not $script:CsVaultOnWindows) {
         # A link stays a link: what it points to is replaced.
         $target = [System.IO.File]::ResolveLinkTarget($full, $true)
         if ($null -ne $target) { $full = $target.FullName }
@@ -474,20 +500,38 @@ function New-CsVaultFile($Cmdlet, [string] $Path, [bool] $Force) {
     if (-not [System.IO.Directory]::Exists($folder)) {
         Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileNotFound "The folder '$folder' does not exist." File $full)
     }
-    $temporary = [System.IO.Path]::Combine($folder, ".$([System.IO.Path]::GetFileName($full)).$([guid]::NewGuid().ToString('N').Substring(0, 8)).tmp")
+    $temporary = [System.IO.Path]::Combine($folder, ".csvault-$([guid]::NewGuid().ToString('N').Substring(0, 8)).tmp")
     try {
-        $stream = [System.IO.FileStream]::new($temporary, [System.IO.FileMode]::CreateNew, [System.IO.FileAccess]::Write, [System.IO.FileShare]::None, 4096)
+        $stream = New-CsVaultPrivateStream $temporary
     } catch {
-        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileWriteFailed "The file '$full' cannot be written: $((Get-CsVaultReason $_).Message)" File $full)
+        $reason = Get-CsVaultReason $_
+        $why = if ($reason -is [System.UnauthorizedAccessException]) { "you may not write in the folder '$folder'." } else { $reason.Message }
+        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileWriteFailed "The file '$full' cannot be written: $why" File $full)
     }
     return @{ Path = $full; Temporary = $temporary; Stream = $stream; Force = $Force }
 }
 
-# Gives the file its name, once everything is on the disk.
+# A new file for its owner alone: a configuration is nobody else's business. Windows, and .NET before 7, give it the rights of its folder.
+function New-CsVaultPrivateStream([string] $Path) {
+    if ($script:CsVaultOnWindows -or [Environment]::Version.Major -lt 7) {
+        return [System.IO.FileStream]::new($Path, [System.IO.FileMode]::CreateNew, [System.IO.FileAccess]::Write, [System.IO.FileShare]::None, 4096)
+    }
+    $options = [System.IO.FileStreamOptions]::new()
+    $options.Mode = [System.IO.FileMode]::CreateNew
+    $options.Access = [System.IO.FileAccess]::Write
+    $options.Share = [System.IO.FileShare]::None
+    $options.UnixCreateMode = 'UserRead, UserWrite'
+    return [System.IO.FileStream]::new($Path, $options)
+}
+
+# Gives the file its name, once everything is on the disk. One that takes the place of another has its rights.
 function Complete-CsVaultFile($Cmdlet, $File) {
     try {
         $File.Stream.Flush($true)
         $File.Stream.Dispose()
+        if ($File.Force -and -not $script:CsVaultOnWindows -and [Environment]::Version.Major -ge 7 -and [System.IO.File]::Exists($File.Path)) {
+            [System.IO.File]::SetUnixFileMode($File.Temporary, [System.IO.File]::GetUnixFileMode($File.Path))
+        }
         if (-not $File.Force) {
             [System.IO.File]::Move($File.Temporary, $File.Path)
         } elseif ($PSVersionTable.PSVersion.Major -ge 7) {
@@ -512,30 +556,63 @@ function Remove-CsVaultFile($File) {
     [System.IO.File]::Delete($File.Temporary)
 }
 
+# Values of parameters as JSON text.
+
+# One value. $null, which only list parameters can be given, is an empty list.
+function ConvertTo-CsVaultJson($Value) {
+    if ($null -eq $Value) { return '[]' }
+    if ($Value -is [string]) {
+        if ($Value -cmatch '^[A-Za-z0-9_ .:/*@=,-]*\z') { return '"' + $Value + '"' }
+        return ConvertTo-Json $Value -Compress
+    }
+    if ($Value -is [switch] -or $Value -is [bool]) { return $(if ($Value) { 'true' } else { 'false' }) }
+    if ($Value -is [datetime]) { return '"' + $Value.ToUniversalTime().ToString("yyyy-MM-dd'T'HH:mm:ss.fffffff'Z'", [cultureinfo]::InvariantCulture) + '"' }
+    if ($Value -is [int]) { return $Value.ToString([cultureinfo]::InvariantCulture) }
+    if ($Value -is [System.Collections.IDictionary]) {
+        # What adds to a list, removes from it or replaces it.
+        $pairs = foreach ($key in $Value.Keys) { (ConvertTo-CsVaultJson "$key") + ':' + (ConvertTo-CsVaultJsonList $Value[$key]) }
+        return '{' + ($pairs -join ',') + '}'
+    }
+    if ($Value -is [System.Collections.IEnumerable]) { return ConvertTo-CsVaultJsonList $Value }
+    if ($null -ne $Value.PSObject.Properties['Name']) { return ConvertTo-CsVaultJsonList $Value }
+    # An object that a cmdlet returned.
+    $pairs = foreach ($property in $Value.PSObject.Properties) {
+        $text = if ($null -eq $property.Value) { 'null' } else { ConvertTo-CsVaultJson $property.Value }
+        (ConvertTo-CsVaultJson $property.Name) + ':' + $text
+    }
+    return '{' + ($pairs -join ',') + '}'
+}
+
+# A list of texts; elements such as the cmdlets of a role are their names.
+function ConvertTo-CsVaultJsonList($Value) {
+    $texts = foreach ($item in $Value) {
+        if ($null -eq $item) { continue }
+        $name = if ($item -is [string]) { $null } else { $item.PSObject.Properties['Name'] }
+        ConvertTo-CsVaultJson $(if ($null -ne $name) { [string] $name.Value } else { "$item" })
+    }
+    return '[' + ($texts -join ',') + ']'
+}
+
 # One call: the request, bytes in both directions, records as they come, the answer.
 
-# Runs a call. $Sent are the parameters of the caller that go to the service. $Source is a stream of bytes to send, $Sink one for bytes
-# that come; both may be $null. Returns the result with the number of lines of its plan in PlanLines.
-function Invoke-CsVaultCall($Cmdlet, $Bound, $Sent, [bool] $WhatIf, [bool] $Changes, $Source, $Sink) {
-    $name = $Cmdlet.MyInvocation.MyCommand.Name
+# Runs the cmdlet of that name (its function may have a prefix here). $Sent are the parameters of the caller that go to the service. $Source is
+# a stream of bytes to send, $Sink one for bytes that come; both may be $null. Returns the result with the number of lines of its plan in
+# PlanLines; a $Quiet plan is only returned.
+function Invoke-CsVaultCall($Cmdlet, [string] $Name, $Bound, $Sent, [bool] $WhatIf, [bool] $Changes, $Source, $Sink, [bool] $Quiet) {
     $pairs = foreach ($parameter in $Sent) {
-        $value = $Bound[$parameter]
-        if ($null -eq $value) { continue }
-        if ($value -is [switch]) { $value = if ($value) { 'true' } else { 'false' } }
-        elseif ($value -cmatch '^[A-Za-z0-9_ .:/*@=,-]*\z') { $value = '"' + $value + '"' }
-        else { $value = ConvertTo-Json ([string] $value) -Compress }
-        '"' + $parameter + '":' + $value
+        if (-not $Bound.ContainsKey($parameter)) { continue }
+        '"' + $parameter + '":' + (ConvertTo-CsVaultJson $Bound[$parameter])
     }
     $parameters = '{' + ($pairs -join ',') + '}'
     $key = if ($Changes -and -not $WhatIf) { [guid]::NewGuid().ToString() } else { $null }
     for ($attempt = 1; ; $attempt++) {
-        $state = @{ Received = $false; PlanLines = 0; Verbose = @(); Bytes = 0L; Progress = $null; Hash = $null }
+        $state = @{ Received = $false; PlanLines = 0; Plan = @(); Quiet = $Quiet; Verbose = @(); Bytes = 0L; Progress = $null; Hash = $null }
         $connection = $null
         $finished = $false
         try {
             $connection = Get-CsVaultConnection $Cmdlet ($attempt -gt 1)
             $connection.Call++
-            $request = '{"jsonrpc":"2.0","id":' + $connection.Call + ',"method":"invoke","params":{"cmdlet":"' + $name + '","parameters":' + $parameters
+            $request = '{"jsonrpc":"2.0","id":' + $connection.Call + ',"method":"invoke","params":{"cmdlet":"' + $Name + '","parameters":' + $parameters
             if ($WhatIf) { $request += ',"whatIf":true' }
             if ($key) { $request += ',"idempotencyKey":"' + $key + '"' }
             if ($null -ne $Source) { $request += ',"input":true' }
@@ -563,7 +640,7 @@ function Invoke-CsVaultCall($Cmdlet, $Bound, $Sent, [bool] $WhatIf, [bool] $Chan
     if ($answer.error) { Stop-CsVaultCmdlet $Cmdlet $answer.error.data }
     $result = $answer.result
     if ($null -ne $Sink) { Assert-CsVaultBytes $Cmdlet $result $state }
-    return @{ Version = $result.version; PlanLines = $state.PlanLines; Verbose = $state.Verbose }
+    return @{ Version = $result.version; PlanLines = $state.PlanLines; Plan = $state.Plan; Verbose = $state.Verbose }
 }
 
 # Ends the cmdlet unless the error is a lost connection and the call may be made again.
@@ -577,7 +654,7 @@ function Assert-CsVaultLoss($Cmdlet, $ErrorRecord, [bool] $Again) {
         $name = $Cmdlet.MyInvocation.MyCommand.Name
         Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostLost "The service went away during $name`: $($reason.Message)." Cmdlet $name)
     }
-    $Cmdlet.WriteVerbose('The connection was lost before an answer came; asking once more.')
+    Write-CsVaultVerbose $Cmdlet 'The connection was lost before an answer came; asking once more.'
 }
 
 # What came is what was sent: as many bytes, with the same hash.
@@ -621,12 +698,14 @@ function Write-CsVaultChunk($Cmdlet, $Connection, $Sink, $State) {
 
 function Write-CsVaultRecord($Cmdlet, $Record, $State) {
     switch ($Record.stream) {
-        'verbose' { $State.Verbose += $Record.text; $Cmdlet.WriteVerbose($Record.text) }
+        'verbose' { $State.Verbose += $Record.text; Write-CsVaultVerbose $Cmdlet $Record.text }
         'warning' { $Cmdlet.WriteWarning($Record.text) }
         'debug' { $Cmdlet.WriteDebug($Record.text) }
         'progress' { Write-CsVaultProgress $Cmdlet $State $Record }
         'whatIf' {
             $State.PlanLines++
+            $State.Plan += $Record
+            if ($State.Quiet) { return }
             $null = $Cmdlet.ShouldProcess($Record.target, $Record.action)
         }
         'error' {
@@ -634,6 +713,11 @@ function Write-CsVaultRecord($Cmdlet, $Record, $State) {
             $Cmdlet.WriteError((ConvertTo-CsVaultErrorRecord $Record.error))
         }
     }
+}
+
+# Only where it is wanted: with -Debug alone PowerShell would stop at each line and ask.
+function Write-CsVaultVerbose($Cmdlet, [string] $Text) {
+    if ($VerbosePreference -ne 'SilentlyContinue') { $Cmdlet.WriteVerbose($Text) }
 }
 
 # Sends a stream in chunks, no more of them ahead than the service takes; returns the answer when it comes early.
@@ -677,16 +761,17 @@ function Complete-CsVaultProgress($Cmdlet, $State) {
 # What the cmdlets share. The rules are the service's; here are files, bytes, and the questions to the user.
 
 # A package into a file, or as one array of bytes.
-function Invoke-CsVaultDownload($Cmdlet, $Bound, [string[]] $Sent) {
+function Invoke-CsVaultDownload($Cmdlet, [string] $Name, $Bound, [string[]] $Sent) {
     if (-not $Bound.ContainsKey('FileName')) {
+        if (-not $Bound['AsBytes']) { Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport ParameterInvalid "$Name needs -FileName or -AsBytes." Parameter AsBytes) }
         $bytes = [System.IO.MemoryStream]::new()
-        $null = Invoke-CsVaultCall $Cmdlet $Bound $Sent $false $false $null $bytes
+        $null = Invoke-CsVaultCall $Cmdlet $Name $Bound $Sent $false $false $null $bytes
         $Cmdlet.WriteObject($bytes.ToArray(), $false)
         return
     }
     $file = New-CsVaultFile $Cmdlet $Bound['FileName'] ($Bound.ContainsKey('Force') -and $Bound['Force'])
     try {
-        $null = Invoke-CsVaultCall $Cmdlet $Bound $Sent $false $false $null $file.Stream
+        $null = Invoke-CsVaultCall $Cmdlet $Name $Bound $Sent $false $false $null $file.Stream
         Complete-CsVaultFile $Cmdlet $file
     } finally {
         Remove-CsVaultFile $file
@@ -694,19 +779,19 @@ function Invoke-CsVaultDownload($Cmdlet, $Bound, [string[]] $Sent) {
 }
 
 # Objects, or with -AsXml the document itself.
-function Invoke-CsVaultXmlQuery($Cmdlet, $Bound, [string[]] $Sent) {
+function Invoke-CsVaultXmlQuery($Cmdlet, [string] $Name, $Bound, [string[]] $Sent) {
     if (-not ($Bound.ContainsKey('AsXml') -and $Bound['AsXml'])) {
-        $null = Invoke-CsVaultCall $Cmdlet $Bound $Sent $false $false $null $null
+        $null = Invoke-CsVaultCall $Cmdlet $Name $Bound $Sent $false $false $null $null
         return
     }
     $bytes = [System.IO.MemoryStream]::new()
-    $null = Invoke-CsVaultCall $Cmdlet $Bound $Sent $false $false $null $bytes
+    $null = Invoke-CsVaultCall $Cmdlet $Name $Bound $Sent $false $false $null $bytes
     $bytes.Position = 0
     $Cmdlet.WriteObject([System.Xml.Linq.XElement]::Load($bytes, [System.Xml.Linq.LoadOptions]::PreserveWhitespace))
 }
 
 # A file, an XML element or bytes go to the service.
-function Invoke-CsVaultUpload($Cmdlet, $Bound, [string[]] $Sent, $Bytes) {
+function Invoke-CsVaultUpload($Cmdlet, [string] $Name, $Bound, [string[]] $Sent, $Bytes) {
     $force = $Bound.ContainsKey('Force') -and $Bound['Force']
     $source = $null
     $from = 'the given bytes'
@@ -718,6 +803,9 @@ function Invoke-CsVaultUpload($Cmdlet, $Bound, [string[]] $Sent, $Bytes) {
         $source = [System.IO.MemoryStream]::new([System.Text.Encoding]::UTF8.GetBytes($text))
         $from = 'the given document'
     } elseif ($null -ne $Bytes -and -not $Bound.ContainsKey('FinalizeUninstall')) {
+        if ($Bytes.Length -eq 0 -and $Cmdlet.MyInvocation.ExpectingInput) {
+            Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport ParameterInvalid 'No bytes came through the pipeline.' Parameter ByteInput "Pipe a byte array as one object: ,`$x | $Name. A file goes to -FileName.")
+        }
         $source = $Bytes
         $source.Position = 0
     }
@@ -726,10 +814,10 @@ function Invoke-CsVaultUpload($Cmdlet, $Bound, [string[]] $Sent, $Bytes) {
         $whatIf = [bool] $WhatIfPreference
         $store = if ($Bound.ContainsKey('LocalStore') -and $Bound['LocalStore']) { 'local store' } else { 'Central Management store' }
         $action = if ($Cmdlet.MyInvocation.MyCommand.Verb -eq 'Publish') { 'Publish the topology of' } else { 'Import' }
-        if (-not $whatIf -and -not $Cmdlet.ShouldProcess($store, "$action $from")) { return }
+        if (-not $whatIf -and -not (Test-CsVaultConsent $Cmdlet $store "$action $from")) { return }
         if (-not $whatIf -and $Bound.ContainsKey('BackupFileName')) { Save-CsVaultTopology $Cmdlet $Bound['BackupFileName'] $force }
         if (-not $whatIf -and $Bound.ContainsKey('Report')) { $report = New-CsVaultFile $Cmdlet $Bound['Report'] $force }
-        $result = Invoke-CsVaultCall $Cmdlet $Bound $Sent $whatIf $true $source $null
+        $result = Invoke-CsVaultCall $Cmdlet $Name $Bound $Sent $whatIf $true $source $null
         if ($whatIf -and $result.PlanLines -eq 0) {
             # The line of a plan that changes nothing.
             $null = $Cmdlet.ShouldProcess("$($result.Verbose | Select-Object -Last 1)", '', '')
@@ -770,8 +858,13 @@ function Write-CsVaultReport($Cmdlet, $File, [string] $From, [string] $Store, $R
 function Complete-CsVault([string] $Source, [string] $Property, [string] $Word) {
     try {
         $prefix = $Word.Trim("'", '"')
-        foreach ($object in (& $Source -ErrorAction Stop)) {
-            $value = [string] $object.$Property
+        $values = foreach ($object in (& $Source -ErrorAction Stop)) {
+            foreach ($value in $object.$Property) { if ($value.Name) { $value.Name } else { [string] $value } }
+        }
+        $seen = @{}
+        foreach ($value in $values) {
+            if ($seen.ContainsKey($value)) { continue }
+            $seen[$value] = $true
             if ($value -like "$([System.Management.Automation.WildcardPattern]::Escape($prefix))*") {
                 $shown = if ($value -match '\s') { "'$value'" } else { $value }
                 [System.Management.Automation.CompletionResult]::new($shown, $value, 'ParameterValue', $value)
@@ -782,6 +875,94 @@ function Complete-CsVault([string] $Source, [string] $Property, [string] $Word) 
     }
 }
 
+# The cmdlets of this module, to complete their names.
+function Get-CsVaultCommand { $MyInvocation.MyCommand.Module.ExportedFunctions.Values }
+
+# Changes: the question to the user, and for those without bytes the plan and the call.
+
+# Whether the user wants it. A question that nobody can answer, as without a terminal, ends the cmdlet: a method that throws only ends
+# its own statement, and what follows would be done unasked.
+function Test-CsVaultConsent($Cmdlet, [string] $Target, [string] $Action) {
+    try {
+        return $Cmdlet.ShouldProcess($Target, $Action)
+    } catch {
+        $reason = Get-CsVaultReason $_
+        if ($reason -is [System.Management.Automation.PipelineStoppedException]) { throw $reason }
+        if ($reason -is [System.Management.Automation.IContainsErrorRecord]) { $Cmdlet.ThrowTerminatingError($reason.ErrorRecord) }
+        $Cmdlet.ThrowTerminatingError($_)
+    }
+}
+
+# $Each names the parameter that stands for one thing, when each thing is asked about and is a change of its own.
+function Invoke-CsVaultChange($Cmdlet, [string] $Name, $Bound, [string[]] $Sent, [string] $Action, [string] $Each) {
+    if ($WhatIfPreference) {
+        $result = Invoke-CsVaultCall $Cmdlet $Name $Bound $Sent $true $true $null $null
+        if ($result.PlanLines -eq 0) { $null = $Cmdlet.ShouldProcess("$($result.Verbose | Select-Object -Last 1)", '', '') }
+        return
+    }
+    if (-not $Each) {
+        $target = if ($Bound.ContainsKey('Instance')) { [string] $Bound['Instance'].Identity } elseif ($Bound.ContainsKey('Identity')) { $Bound['Identity'] } else { 'Central Management store' }
+        if (Test-CsVaultConsent $Cmdlet $target $Action) { $null = Invoke-CsVaultCall $Cmdlet $Name $Bound $Sent $false $true $null $null }
+        return
+    }
+    # What is not there or may not be changed shows before anything is asked.
+    $plan = (Invoke-CsVaultCall $Cmdlet $Name $Bound $Sent $true $true $null $null $true).Plan
+    foreach ($line in $plan) {
+        if (-not (Test-CsVaultConsent $Cmdlet $line.target $Action)) { continue }
+        $one = @{ $Each = $line.target }
+        if ($Bound.ContainsKey('Force')) { $one['Force'] = $Bound['Force'] }
+        $null = Invoke-CsVaultCall $Cmdlet $Name $one $Sent $false $true $null $null
+    }
+}
+
+function ConvertTo-CsVaultAdminAccess($values) {
+    foreach ($value in $values) {
+        [pscustomobject]@{
+            PSTypeName = 'CsVault.AdminAccess'
+            Cmdlet = $value.Cmdlet
+            User = $value.User
+            Scope = $value.Scope
+            IsAllowed = $value.IsAllowed
+            Door = $value.Door
+            Through = [object[]]@($value.Through)
+            Scopes = [object[]]@($value.Scopes)
+            Reason = $value.Reason
+        }
+    }
+}
+function ConvertTo-CsVaultAuditLogState($values) {
+    foreach ($value in $values) {
+        [pscustomobject]@{
+            PSTypeName = 'CsVault.AuditLogState'
+            IsValid = $value.IsValid
+            Records = $(if ($null -ne $value.Records) { [long] $value.Records })
+            FirstRecord = $(if ($null -ne $value.FirstRecord) { [long] $value.FirstRecord })
+            FirstInvalid = $(if ($null -ne $value.FirstInvalid) { [long] $value.FirstInvalid })
+            File = $value.File
+            Line = $(if ($null -ne $value.Line) { [long] $value.Line })
+            Reason = $value.Reason
+            Files = $(if ($null -ne $value.Files) { [int] $value.Files })
+            Repaired = $(if ($null -ne $value.Repaired) { [long] $value.Repaired })
+            LastHash = $value.LastHash
+        }
+    }
+}
+function ConvertTo-CsVaultAuditRecord($values) {
+    foreach ($value in $values) {
+        [pscustomobject]@{
+            PSTypeName = 'CsVault.AuditRecord'
+            Number = $(if ($null -ne $value.Number) { [long] $value.Number })
+            Time = $(if ($null -ne $value.Time) { ([datetime] $value.Time).ToLocalTime() })
+            Principal = $value.Principal
+            Cmdlet = $value.Cmdlet
+            Outcome = $value.Outcome
+            Detail = $value.Detail
+            Store = $value.Store
+            Count = $(if ($null -ne $value.Count) { [long] $value.Count })
+            Hash = $value.Hash
+        }
+    }
+}
 function ConvertTo-CsVaultCluster($values) {
     foreach ($value in $values) {
         [pscustomobject]@{
@@ -969,6 +1150,9 @@ function ConvertTo-CsVaultUserScope($values) {
     }
 }
 $script:CsVaultConverters = @{
+    'CsVault.AdminAccess' = ${function:ConvertTo-CsVaultAdminAccess}
+    'CsVault.AuditLogState' = ${function:ConvertTo-CsVaultAuditLogState}
+    'CsVault.AuditRecord' = ${function:ConvertTo-CsVaultAuditRecord}
     'Microsoft.Rtc.Management.Deploy.Internal.Cluster' = ${function:ConvertTo-CsVaultCluster}
     'Microsoft.Rtc.Management.Deploy.Internal.InternalDomain' = ${function:ConvertTo-CsVaultInternalDomain}
     'Microsoft.Rtc.Management.Deploy.Internal.Machine' = ${function:ConvertTo-CsVaultMachine}
@@ -1004,17 +1188,17 @@ function Export-CsConfiguration {
     Works on the local store of this machine instead of the Central Management store.
 
     .EXAMPLE
-    Export-CsConfiguration -FileName "C:\Config.zip"
+    PS> Export-CsConfiguration -FileName "C:\Config.zip"
     
     Writes the configuration to C:\Config.zip.
 
     .EXAMPLE
-    $x = Export-CsConfiguration -AsBytes
+    PS> $x = Export-CsConfiguration -AsBytes
     
     Keeps the package in a variable, which Import-CsConfiguration -ByteInput takes.
 
     .EXAMPLE
-    Export-CsConfiguration -FileName "C:\Local.zip" -LocalStore -Force
+    PS> Export-CsConfiguration -FileName "C:\Local.zip" -LocalStore -Force
     
     Writes the content of the local store and replaces an older file.
 
@@ -1036,7 +1220,7 @@ function Export-CsConfiguration {
         [switch] $Force,
         [switch] $LocalStore
     )
-    process { Invoke-CsVaultDownload $PSCmdlet $PSBoundParameters @('Force', 'LocalStore') }
+    process { Invoke-CsVaultDownload $PSCmdlet 'Export-CsConfiguration' $PSBoundParameters @('Force', 'LocalStore') }
 }
 
 function Get-CsAdminRole {
@@ -1062,24 +1246,27 @@ function Get-CsAdminRole {
     Works on the local store of this machine instead of the Central Management store.
 
     .EXAMPLE
-    Get-CsAdminRole
+    PS> Get-CsAdminRole
     
     Returns every role.
 
     .EXAMPLE
-    Get-CsAdminRole | Where-Object {$_.Cmdlets -match "Export-CsConfiguration"}
+    PS> Get-CsAdminRole | Where-Object {$_.Cmdlets -match "Export-CsConfiguration"}
     
     Returns the roles whose members may run Export-CsConfiguration.
 
     .EXAMPLE
-    Get-CsAdminRole -Identity CsHelpDesk | Select-Object -ExpandProperty Cmdlets
+    PS> Get-CsAdminRole -Identity CsHelpDesk | Select-Object -ExpandProperty Cmdlets
     
     Lists the cmdlets of one role.
 
     .EXAMPLE
-    Get-CsAdminRole -Filter "*Voice*"
+    PS> Get-CsAdminRole -Filter "*Voice*"
     
     Returns the roles whose name holds Voice.
+
+    .INPUTS
+    string for -Identity, or an object with the property Identity
 
     .OUTPUTS
     Microsoft.Rtc.Management.WritableConfig.Settings.Roles.Role
@@ -1099,7 +1286,7 @@ function Get-CsAdminRole {
         [string] $Sid,
         [switch] $LocalStore
     )
-    process { $null = Invoke-CsVaultCall $PSCmdlet $PSBoundParameters @('Identity', 'Filter', 'Sid', 'LocalStore') $false $false $null $null }
+    process { $null = Invoke-CsVaultCall $PSCmdlet 'Get-CsAdminRole' $PSBoundParameters @('Identity', 'Filter', 'Sid', 'LocalStore') $false $false $null $null }
 }
 
 function Get-CsAdminRoleAssignment {
@@ -1120,9 +1307,12 @@ function Get-CsAdminRoleAssignment {
     Works on the local store of this machine instead of the Central Management store.
 
     .EXAMPLE
-    Get-CsAdminRoleAssignment -Identity "kenmyer"
+    PS> Get-CsAdminRoleAssignment -Identity "kenmyer"
     
     Returns the names of the roles that kenmyer holds.
+
+    .INPUTS
+    string for -Identity
 
     .OUTPUTS
     System.String
@@ -1139,7 +1329,86 @@ function Get-CsAdminRoleAssignment {
         [switch] $Force,
         [switch] $LocalStore
     )
-    process { $null = Invoke-CsVaultCall $PSCmdlet $PSBoundParameters @('Identity', 'Force', 'LocalStore') $false $false $null $null }
+    process { $null = Invoke-CsVaultCall $PSCmdlet 'Get-CsAdminRoleAssignment' $PSBoundParameters @('Identity', 'Force', 'LocalStore') $false $false $null $null }
+}
+
+function Get-CsAuditRecord {
+    <#
+    .SYNOPSIS
+    Returns the records of the audit log: who ran which cmdlet, whether it was allowed, and what came of it.
+
+    .DESCRIPTION
+    Get-CsAuditRecord returns the records that fit all the parameters given, the newest first, as Get-EventLog and Get-WinEvent do. They come while the log is still being read, so Select-Object -First ends the reading early.
+    
+    A call that changes something or exports leaves two records: Allowed before anything happens, and Done or Failed afterwards. A call that reads leaves Allowed, and Failed when it failed. A call that is not allowed leaves Denied.
+    
+    Calls that are alike and come over and over within a minute leave the first twenty records; the others are counted in one record whose Count is their number and whose Detail says from when to when they came. Changes and exports are never summed up.
+
+    .PARAMETER StartTime
+    Only records of this time and later. A time without a zone is your local time.
+
+    .PARAMETER EndTime
+    Only records of this time and earlier. A time without a zone is your local time.
+
+    .PARAMETER Principal
+    Only records of accounts whose name fits this pattern, as the Principal property shows it, for example "kenmyer*".
+
+    .PARAMETER Cmdlet
+    Only records of cmdlets whose name fits this pattern, for example "Export-*".
+
+    .PARAMETER Outcome
+    Only records with one of these outcomes.
+
+    .PARAMETER Newest
+    At most so many records, the newest that fit. All, when it is not given.
+
+    .EXAMPLE
+    PS> Get-CsAuditRecord -Newest 20
+    
+    Shows what happened last.
+
+    .EXAMPLE
+    PS> Get-CsAuditRecord -Outcome Denied -StartTime (Get-Date).AddDays(-1) | Format-List *
+    
+    Shows everything about the calls that were denied since yesterday; Detail says why.
+
+    .EXAMPLE
+    PS> Get-CsAuditRecord -Cmdlet Import-CsConfiguration -Outcome Done, Failed
+    
+    Shows what came of each import.
+
+    .EXAMPLE
+    PS> Get-CsAuditRecord -Principal "kenmyer*" -StartTime 2026-11-01 | Export-Csv ken.csv
+    
+    Writes what one account did since the first of November into a file.
+
+    .EXAMPLE
+    PS> Get-CsAuditRecord -Outcome Denied | Group-Object Principal | Sort-Object Count -Descending
+    
+    Counts the denied records of each account.
+
+    .OUTPUTS
+    CsVault.AuditRecord
+
+    .NOTES
+    Outcome is Done also for a call that found nothing to change (Detail: nothing to change) and for a plan with -WhatIf (Detail: plan only). What the log says about itself has the Principal csvault: lines that are missing or were cut off by a crash are Failed, old files that were dropped as the settings say are Done.
+    A line of the log that is not as it was written is a record with the Outcome Failed and no Time, Number or Principal; it fits whatever times are asked for, and no -Principal or -Cmdlet. Test-CsAuditLog tells more.
+    Characters that a terminal would act on or not show are written as \uXXXX in all properties.
+    The original has no such cmdlet; the type name is CsVault's own.
+
+    #>
+    [CmdletBinding()]
+    [OutputType('CsVault.AuditRecord')]
+    param(
+        [datetime] $StartTime,
+        [datetime] $EndTime,
+        [string] $Principal,
+        [string] $Cmdlet,
+        [ValidateSet('Allowed', 'Denied', 'Done', 'Failed')]
+        [string[]] $Outcome,
+        [int] $Newest
+    )
+    process { $null = Invoke-CsVaultCall $PSCmdlet 'Get-CsAuditRecord' $PSBoundParameters @('StartTime', 'EndTime', 'Principal', 'Cmdlet', 'Outcome', 'Newest') $false $false $null $null }
 }
 
 function Get-CsTopology {
@@ -1157,17 +1426,17 @@ function Get-CsTopology {
     Works on the local store of this machine instead of the Central Management store.
 
     .EXAMPLE
-    (Get-CsTopology -AsXml).ToString() > C:\Topology.xml
+    PS> (Get-CsTopology -AsXml).ToString() > C:\Topology.xml
     
     Saves the topology document.
 
     .EXAMPLE
-    (Get-CsTopology).Clusters | Format-Table Fqdn, SiteId
+    PS> (Get-CsTopology).Clusters | Format-Table Fqdn, SiteId
     
     Lists the pools.
 
     .EXAMPLE
-    Get-CsTopology -LocalStore
+    PS> Get-CsTopology -LocalStore
     
     Returns the topology that the local store holds.
 
@@ -1183,7 +1452,7 @@ function Get-CsTopology {
         [switch] $AsXml,
         [switch] $LocalStore
     )
-    process { Invoke-CsVaultXmlQuery $PSCmdlet $PSBoundParameters @('AsXml', 'LocalStore') }
+    process { Invoke-CsVaultXmlQuery $PSCmdlet 'Get-CsTopology' $PSBoundParameters @('AsXml', 'LocalStore') }
 }
 
 function Import-CsConfiguration {
@@ -1211,19 +1480,22 @@ function Import-CsConfiguration {
     Works on the local store of this machine instead of the Central Management store.
 
     .EXAMPLE
-    Import-CsConfiguration -FileName "C:\Config.zip"
+    PS> Import-CsConfiguration -FileName "C:\Config.zip"
     
     Restores the configuration into the Central Management store.
 
     .EXAMPLE
-    Import-CsConfiguration -FileName "C:\Config.zip" -WhatIf
+    PS> Import-CsConfiguration -FileName "C:\Config.zip" -WhatIf
     
     Shows what the import would add, change and remove, and changes nothing.
 
     .EXAMPLE
-    Import-CsConfiguration -ByteInput $x -LocalStore
+    PS> Import-CsConfiguration -ByteInput $x -LocalStore
     
     Brings a package that is held in memory into the local store.
+
+    .INPUTS
+    byte[] for -ByteInput
 
     .NOTES
     A package that changes the roles needs the right to run Set-CsAdminRole for the whole deployment as well.
@@ -1242,7 +1514,90 @@ function Import-CsConfiguration {
     )
     begin { $bytes = [System.IO.MemoryStream]::new() }
     process { if ($PSBoundParameters.ContainsKey('ByteInput')) { $bytes.Write($ByteInput, 0, $ByteInput.Length) } }
-    end { Invoke-CsVaultUpload $PSCmdlet $PSBoundParameters @('Force', 'LocalStore') $bytes }
+    end { Invoke-CsVaultUpload $PSCmdlet 'Import-CsConfiguration' $PSBoundParameters @('Force', 'LocalStore') $bytes }
+}
+
+function New-CsAdminRole {
+    <#
+    .SYNOPSIS
+    Makes a custom role of role-based access control.
+
+    .DESCRIPTION
+    New-CsAdminRole makes a role from a template: an existing role whose cmdlets, scripts and scopes the new one takes over, unless other parameters change them. The role's name is the account name of a group that must exist already; members of that group are members of the role.
+    
+    Roles are part of the configuration: they travel in exports, and each change is a new version of the Central Management store.
+
+    .PARAMETER Identity
+    The name of the new role: the account name of an existing group.
+
+    .PARAMETER Template
+    The role that the new one starts as, predefined or custom.
+
+    .PARAMETER ConfigScopes
+    Where in the configuration the role is valid: "global", or "site:<SiteId>" for one site. A value replaces the list; @{Add=...}, @{Remove=...} and @{Replace=...} edit it.
+
+    .PARAMETER UserScopes
+    For which users the role is valid: "global", or "OU:<distinguished name>" for the users below an organizational unit. A value replaces the list; @{Add=...}, @{Remove=...} and @{Replace=...} edit it.
+
+    .PARAMETER Cmdlets
+    The cmdlets that members of the role may run. A value replaces the list; @{Add=...}, @{Remove=...} and @{Replace=...} edit it.
+
+    .PARAMETER ScriptModules
+    Scripts that the role lists: "script.ps1", or "script.ps1:Function". A value replaces the list; @{Add=...}, @{Remove=...} and @{Replace=...} edit it; $null empties it.
+
+    .PARAMETER Force
+    Takes cmdlets and sites that are not known, with a warning.
+
+    .PARAMETER InMemory
+    Returns the role and does not keep it; pipe it to Set-CsAdminRole to keep it.
+
+    .EXAMPLE
+    PS> New-CsAdminRole -Identity "RedmondVoiceAdministrator" -Template "CsVoiceAdministrator"
+    
+    Makes a role that may do what CsVoiceAdministrator may do, everywhere.
+
+    .EXAMPLE
+    PS> New-CsAdminRole -Identity "RedmondVoiceAdministrator" -Template "CsVoiceAdministrator" -ConfigScopes "site:1" -UserScopes "OU:ou=Redmond,dc=litwareinc,dc=com"
+    
+    Makes a role for one site and for the users below one organizational unit.
+
+    .EXAMPLE
+    PS> New-CsAdminRole -Identity "BackupOperators" -Template "CsHelpDesk" -Cmdlets "Export-CsConfiguration","Get-CsTopology"
+    
+    Makes a role that may run two cmdlets.
+
+    .EXAMPLE
+    PS> $x = New-CsAdminRole -Identity "BackupOperators" -Template "CsHelpDesk" -InMemory; $x | Set-CsAdminRole
+    
+    Makes a role in memory first, and keeps it then.
+
+    .OUTPUTS
+    Microsoft.Rtc.Management.WritableConfig.Settings.Roles.Role
+
+    .NOTES
+    Nobody gives more than they hold: who is not a server administrator can only give cmdlets and scopes that their own roles have.
+    The role is tied to the group that has its name now. When that group is deleted, another group of the same name is not a member of the role until Set-CsAdminRole ties the role to it.
+
+    #>
+    [CmdletBinding(SupportsShouldProcess, ConfirmImpact = 'Medium')]
+    [OutputType('Microsoft.Rtc.Management.WritableConfig.Settings.Roles.Role')]
+    param(
+        [Parameter(Mandatory, Position = 0)]
+        [string] $Identity,
+        [Parameter(Mandatory)]
+        [string] $Template,
+        [AllowNull()] [AllowEmptyCollection()]
+        [object] $ConfigScopes,
+        [AllowNull()] [AllowEmptyCollection()]
+        [object] $UserScopes,
+        [AllowNull()] [AllowEmptyCollection()]
+        [object] $Cmdlets,
+        [AllowNull()] [AllowEmptyCollection()]
+        [object] $ScriptModules,
+        [switch] $Force,
+        [switch] $InMemory
+    )
+    process { Invoke-CsVaultChange $PSCmdlet 'New-CsAdminRole' $PSBoundParameters @('Identity', 'Template', 'ConfigScopes', 'UserScopes', 'Cmdlets', 'ScriptModules', 'Force', 'InMemory') 'Create the role' '' }
 }
 
 function Publish-CsTopology {
@@ -1280,17 +1635,17 @@ function Publish-CsTopology {
     Accepted for existing scripts; has no effect.
 
     .EXAMPLE
-    Publish-CsTopology -FileName "C:\Topology.xml"
+    PS> Publish-CsTopology -FileName "C:\Topology.xml"
     
     Publishes a topology document.
 
     .EXAMPLE
-    Publish-CsTopology -FileName "C:\Topology.xml" -BackupFileName "C:\Before.xml" -WhatIf
+    PS> Publish-CsTopology -FileName "C:\Topology.xml" -BackupFileName "C:\Before.xml" -WhatIf
     
     Shows what would change, and changes nothing.
 
     .EXAMPLE
-    $t = Get-CsTopology -AsXml; Publish-CsTopology -Document $t
+    PS> $t = Get-CsTopology -AsXml; Publish-CsTopology -Document $t
     
     Publishes a document that is held in memory.
 
@@ -1313,10 +1668,286 @@ function Publish-CsTopology {
         [string] $GlobalCatalog,
         [string] $GlobalSettingsDomainController
     )
-    end { Invoke-CsVaultUpload $PSCmdlet $PSBoundParameters @('FinalizeUninstall', 'Force') $null }
+    end { Invoke-CsVaultUpload $PSCmdlet 'Publish-CsTopology' $PSBoundParameters @('FinalizeUninstall', 'Force') $null }
+}
+
+function Remove-CsAdminRole {
+    <#
+    .SYNOPSIS
+    Removes custom roles.
+
+    .DESCRIPTION
+    Remove-CsAdminRole removes a custom role. The group of the same name and its members stay as they are; they are no longer members of a role.
+    
+    Predefined roles cannot be removed; a pattern passes over them.
+
+    .PARAMETER Identity
+    The name of the role.
+
+    .PARAMETER Filter
+    A pattern with wildcards for the names of roles.
+
+    .PARAMETER Sid
+    The security identifier of the role's group.
+
+    .PARAMETER Force
+    Accepted for scripts that give it; nothing is asked or warned about that it would silence.
+
+    .EXAMPLE
+    PS> Remove-CsAdminRole -Identity "RedmondVoiceAdministrator"
+    
+    Removes one role, after asking.
+
+    .EXAMPLE
+    PS> Get-CsAdminRole | Where-Object {$_.IsStandardRole -eq $False} | Remove-CsAdminRole
+    
+    Removes every custom role, asking about each.
+
+    .EXAMPLE
+    PS> Remove-CsAdminRole -Filter "Redmond*" -Confirm:$False
+    
+    Removes the custom roles whose name begins with Redmond, without asking.
+
+    .INPUTS
+    string for -Identity, or an object with the property Identity
+
+    .NOTES
+    Each role is asked about; -Confirm:$False does not ask.
+
+    #>
+    [CmdletBinding(DefaultParameterSetName = 'Identity', SupportsShouldProcess, ConfirmImpact = 'High')]
+    param(
+        [Parameter(ParameterSetName = 'Identity', Mandatory, Position = 0, ValueFromPipeline, ValueFromPipelineByPropertyName)]
+        [string] $Identity,
+        [Parameter(ParameterSetName = 'Filter', Mandatory)]
+        [string] $Filter,
+        [Parameter(ParameterSetName = 'SID', Mandatory)]
+        [string] $Sid,
+        [switch] $Force
+    )
+    process { Invoke-CsVaultChange $PSCmdlet 'Remove-CsAdminRole' $PSBoundParameters @('Identity', 'Filter', 'Sid', 'Force') 'Remove the role' 'Identity' }
+}
+
+function Set-CsAdminRole {
+    <#
+    .SYNOPSIS
+    Changes the cmdlets, scripts and scopes of a role.
+
+    .DESCRIPTION
+    Set-CsAdminRole changes a custom role. Of the predefined roles only the scripts can be changed.
+    
+    A plain value replaces the whole list. A hashtable edits it: with Replace that list takes the place of the old one; otherwise Remove is done first, then Add. Adding what is there already adds it once more; removing what is not there does nothing.
+
+    .PARAMETER Identity
+    The name of the role.
+
+    .PARAMETER Instance
+    A role, as New-CsAdminRole -InMemory or Get-CsAdminRole returns it. Without other parameters the role becomes what the object says; with them it only names the role.
+
+    .PARAMETER ConfigScopes
+    Where in the configuration the role is valid: "global", or "site:<SiteId>" for one site. A value replaces the list; @{Add=...}, @{Remove=...} and @{Replace=...} edit it.
+
+    .PARAMETER UserScopes
+    For which users the role is valid: "global", or "OU:<distinguished name>" for the users below an organizational unit. A value replaces the list; @{Add=...}, @{Remove=...} and @{Replace=...} edit it.
+
+    .PARAMETER Cmdlets
+    The cmdlets that members of the role may run. A value replaces the list; @{Add=...}, @{Remove=...} and @{Replace=...} edit it.
+
+    .PARAMETER ScriptModules
+    Scripts that the role lists: "script.ps1", or "script.ps1:Function". A value replaces the list; @{Add=...}, @{Remove=...} and @{Replace=...} edit it; $null empties it.
+
+    .PARAMETER Force
+    Takes cmdlets and sites that are not known, with a warning.
+
+    .EXAMPLE
+    PS> Set-CsAdminRole -Identity "RedmondVoiceAdministrator" -ConfigScopes "site:1"
+    
+    Limits a role to one site.
+
+    .EXAMPLE
+    PS> Set-CsAdminRole -Identity "RedmondVoiceAdministrator" -Cmdlets @{Add="Export-CsConfiguration";Remove="New-CsVoicePolicy"}
+    
+    Takes one cmdlet from a role and gives it another.
+
+    .EXAMPLE
+    PS> Set-CsAdminRole -Identity "RedmondVoiceAdministrator" -UserScopes @{Replace="global"}
+    
+    Makes a role valid for all users.
+
+    .EXAMPLE
+    PS> Set-CsAdminRole -Identity "RedmondVoiceAdministrator" -ScriptModules $null
+    
+    Takes all scripts from a role.
+
+    .INPUTS
+    string for -Identity, or an object with the property Identity
+    object for -Instance
+
+    .NOTES
+    Nobody gives more than they hold: who is not a server administrator can only give cmdlets and scopes that their own roles have.
+    The role is tied to the group that has its name now; Set-CsAdminRole with nothing but the name ties it anew, for example after an import from another machine.
+
+    #>
+    [CmdletBinding(SupportsShouldProcess, ConfirmImpact = 'Medium')]
+    param(
+        [Parameter(ParameterSetName = 'Identity', Mandatory, Position = 0, ValueFromPipeline, ValueFromPipelineByPropertyName)]
+        [string] $Identity,
+        [Parameter(ParameterSetName = 'Instance', Mandatory, ValueFromPipeline)]
+        [PSTypeName('Microsoft.Rtc.Management.WritableConfig.Settings.Roles.Role')]
+        [object] $Instance,
+        [AllowNull()] [AllowEmptyCollection()]
+        [object] $ConfigScopes,
+        [AllowNull()] [AllowEmptyCollection()]
+        [object] $UserScopes,
+        [AllowNull()] [AllowEmptyCollection()]
+        [object] $Cmdlets,
+        [AllowNull()] [AllowEmptyCollection()]
+        [object] $ScriptModules,
+        [switch] $Force
+    )
+    process { Invoke-CsVaultChange $PSCmdlet 'Set-CsAdminRole' $PSBoundParameters @('Identity', 'Instance', 'ConfigScopes', 'UserScopes', 'Cmdlets', 'ScriptModules', 'Force') 'Change the role' '' }
+}
+
+function Test-CsAdminAccess {
+    <#
+    .SYNOPSIS
+    Tells whether an account may run a cmdlet, and why.
+
+    .DESCRIPTION
+    Test-CsAdminAccess decides as the service would decide for a call of that cmdlet: it returns whether the account is allowed, by which group or role and within which scopes, or what is missing. It runs nothing.
+
+    .PARAMETER Cmdlet
+    The name of the cmdlet.
+
+    .PARAMETER User
+    The account name; without it the account that asks.
+
+    .PARAMETER Scope
+    Where: "global", "site:<SiteId>", or "OU:<distinguished name>" for the users there. Without it the answer is about what the cmdlet needs at least.
+
+    .PARAMETER LocalStore
+    Works on the local store of this machine instead of the Central Management store.
+
+    .EXAMPLE
+    PS> Test-CsAdminAccess -Cmdlet Export-CsConfiguration
+    
+    Tells whether you may export the configuration.
+
+    .EXAMPLE
+    PS> Test-CsAdminAccess -Cmdlet Set-CsVoicePolicy -User kenmyer -Scope "site:1"
+    
+    Tells whether an account may change voice policies of one site.
+
+    .EXAMPLE
+    PS> "Export-CsConfiguration","Import-CsConfiguration" | Test-CsAdminAccess -User kenmyer | Where-Object {-not $_.IsAllowed}
+    
+    Lists what an account may not run, with the reasons.
+
+    .INPUTS
+    string for -Cmdlet
+
+    .OUTPUTS
+    CsVault.AdminAccess
+
+    .NOTES
+    Every cmdlet of the original can be asked about, also those that this release does not have.
+
+    #>
+    [CmdletBinding()]
+    [OutputType('CsVault.AdminAccess')]
+    param(
+        [Parameter(Mandatory, Position = 0, ValueFromPipeline)]
+        [string] $Cmdlet,
+        [Parameter(Position = 1)]
+        [string] $User,
+        [Parameter(Position = 2)]
+        [string] $Scope,
+        [switch] $LocalStore
+    )
+    process { $null = Invoke-CsVaultCall $PSCmdlet 'Test-CsAdminAccess' $PSBoundParameters @('Cmdlet', 'User', 'Scope', 'LocalStore') $false $false $null $null }
+}
+
+function Test-CsAuditLog {
+    <#
+    .SYNOPSIS
+    Checks that the audit log is as it was written, and names the first record that is not.
+
+    .DESCRIPTION
+    Test-CsAuditLog reads the whole log, all its files in order, and checks the chain of hashes that goes from each record to the next. It finds records that were edited, removed, moved or cut off, and files that are gone, swapped or renamed.
+    
+    Keep LastHash somewhere else from time to time: who may write all files of the data folder could write another whole log, and only a hash that was kept elsewhere shows that.
+
+    .EXAMPLE
+    PS> Test-CsAuditLog
+    
+    Shows whether the log is valid, how many records it has, and the hash of the last one.
+
+    .EXAMPLE
+    PS> if (-not (Test-CsAuditLog).IsValid) { Write-Error "The audit log was changed." }
+    
+    Raises an error in a script when the log is not as it was written.
+
+    .EXAMPLE
+    PS> (Test-CsAuditLog).LastHash | Out-File -Append \\archive\audit\hashes.txt
+    
+    Keeps the newest hash where those who may write the log cannot write.
+
+    .OUTPUTS
+    CsVault.AuditLogState
+
+    .NOTES
+    A log with a fault is no error: IsValid is False, FirstInvalid is the number of the first record that cannot be trusted, and Reason says what is wrong. The records before it are as they were written.
+    When old files were dropped because auditKeepFiles says so, the log itself notes it; then it is valid from FirstRecord on.
+    `csvault audit verify` makes the same check without a service.
+    The original has no such cmdlet; the type name is CsVault's own.
+
+    #>
+    [CmdletBinding()]
+    [OutputType('CsVault.AuditLogState')]
+    param(
+
+    )
+    process { $null = Invoke-CsVaultCall $PSCmdlet 'Test-CsAuditLog' $PSBoundParameters @() $false $false $null $null }
+}
+
+function Update-CsAdminRole {
+    <#
+    .SYNOPSIS
+    Brings the predefined roles up to date.
+
+    .DESCRIPTION
+    Update-CsAdminRole writes the predefined roles as this release ships them, for example after an update that brought new cmdlets, or after the import of an older configuration, and ties them to the groups of their names. Scripts that were given to predefined roles stay, and so do custom roles, whatever was changed in them.
+
+    .PARAMETER Force
+    Accepted for scripts that give it; nothing is asked or warned about that it would silence.
+
+    .EXAMPLE
+    PS> Update-CsAdminRole
+    
+    Writes the predefined roles as this release ships them.
+
+    .EXAMPLE
+    PS> Update-CsAdminRole -WhatIf
+    
+    Shows which predefined roles would change, and changes nothing.
+
+    #>
+    [CmdletBinding(SupportsShouldProcess, ConfirmImpact = 'Medium')]
+    param(
+        [switch] $Force
+    )
+    process { Invoke-CsVaultChange $PSCmdlet 'Update-CsAdminRole' $PSBoundParameters @('Force') 'Update the predefined roles' '' }
 }
 
 Register-ArgumentCompleter -CommandName 'Get-CsAdminRole' -ParameterName 'Identity' -ScriptBlock { param($command, $name, $word) Complete-CsVault 'Get-CsAdminRole' 'Identity' $word }
 Register-ArgumentCompleter -CommandName 'Get-CsAdminRole' -ParameterName 'Sid' -ScriptBlock { param($command, $name, $word) Complete-CsVault 'Get-CsAdminRole' 'SID' $word }
+Register-ArgumentCompleter -CommandName 'Get-CsAuditRecord' -ParameterName 'Cmdlet' -ScriptBlock { param($command, $name, $word) Complete-CsVault 'Get-CsVaultCommand' 'Name' $word }
+Register-ArgumentCompleter -CommandName 'New-CsAdminRole' -ParameterName 'Template' -ScriptBlock { param($command, $name, $word) Complete-CsVault 'Get-CsAdminRole' 'Identity' $word }
+Register-ArgumentCompleter -CommandName 'New-CsAdminRole' -ParameterName 'Cmdlets' -ScriptBlock { param($command, $name, $word) Complete-CsVault 'Get-CsAdminRole' 'Cmdlets' $word }
+Register-ArgumentCompleter -CommandName 'Remove-CsAdminRole' -ParameterName 'Identity' -ScriptBlock { param($command, $name, $word) Complete-CsVault 'Get-CsAdminRole' 'Identity' $word }
+Register-ArgumentCompleter -CommandName 'Remove-CsAdminRole' -ParameterName 'Sid' -ScriptBlock { param($command, $name, $word) Complete-CsVault 'Get-CsAdminRole' 'SID' $word }
+Register-ArgumentCompleter -CommandName 'Set-CsAdminRole' -ParameterName 'Identity' -ScriptBlock { param($command, $name, $word) Complete-CsVault 'Get-CsAdminRole' 'Identity' $word }
+Register-ArgumentCompleter -CommandName 'Set-CsAdminRole' -ParameterName 'Cmdlets' -ScriptBlock { param($command, $name, $word) Complete-CsVault 'Get-CsAdminRole' 'Cmdlets' $word }
+Register-ArgumentCompleter -CommandName 'Test-CsAdminAccess' -ParameterName 'Cmdlet' -ScriptBlock { param($command, $name, $word) Complete-CsVault 'Get-CsAdminRole' 'Cmdlets' $word }
 
-Export-ModuleMember -Function 'Export-CsConfiguration', 'Get-CsAdminRole', 'Get-CsAdminRoleAssignment', 'Get-CsTopology', 'Import-CsConfiguration', 'Publish-CsTopology'
+Export-ModuleMember -Function 'Export-CsConfiguration', 'Get-CsAdminRole', 'Get-CsAdminRoleAssignment', 'Get-CsAuditRecord', 'Get-CsTopology', 'Import-CsConfiguration', 'New-CsAdminRole', 'Publish-CsTopology', 'Remove-CsAdminRole', 'Set-CsAdminRole', 'Test-CsAdminAccess', 'Test-CsAuditLog', 'Update-CsAdminRole'

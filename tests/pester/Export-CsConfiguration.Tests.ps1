@@ -73,6 +73,36 @@ Describe 'Export-CsConfiguration' {
         (Get-ErrorOf { Export-CsConfiguration -FileName $Path }).FullyQualifiedErrorId | Should -BeExactly "$Id,Export-CsConfiguration"
         Get-Names $script:Work | Should -BeNullOrEmpty
     }
+    It 'writes for its owner alone, and keeps the rights of what it replaces' -Skip:($PSVersionTable.Platform -ne 'Unix') {
+        Export-CsConfiguration -FileName Config.zip
+        (Get-Item Config.zip).UnixMode | Should -Be '-rw-------'
+        & chmod 640 Config.zip
+        Export-CsConfiguration -FileName Config.zip -Force
+        (Get-Item Config.zip).UnixMode | Should -Be '-rw-r-----'
+    }
+    It 'takes every name that the disk takes: <Name>' -ForEach @(
+        @{ Name = 'blanks, quotes and brackets'; File = 'a [1] "b" ''c''.zip' }
+        @{ Name = 'a wildcard'; File = '*.zip' }
+        @{ Name = 'letters of the world'; File = 'Zürich Łódź 東京.zip' }
+        @{ Name = 'a long one'; File = 'n' * 250 }
+        @{ Name = 'no extension'; File = 'LIS_Configuration' }
+    ) {
+        if ($script:OnWindows -and $File -match '["*]') { Set-ItResult -Skipped -Because 'Windows has no such names'; return }
+        Export-CsConfiguration -FileName $File
+        Get-Names $script:Work | Should -Be $File
+        Import-CsConfiguration -FileName $File | Should -BeNullOrEmpty
+    }
+    It 'tells what to do about a path that this system does not have' -Skip:($PSVersionTable.Platform -ne 'Unix') {
+        $record = Get-ErrorOf { Export-CsConfiguration -FileName '\\server\share\Config.zip' }
+        $record.FullyQualifiedErrorId | Should -BeExactly 'FileNotFound,Export-CsConfiguration'
+        $record.ErrorDetails.RecommendedAction | Should -Match 'Mount'
+        $record = Get-ErrorOf { Export-CsConfiguration -FileName 'Q:\Config.zip' }
+        $record.ErrorDetails.RecommendedAction | Should -Match 'New-PSDrive -Name Q'
+        Get-Names $script:Work | Should -BeNullOrEmpty
+    }
+    It 'needs a file or -AsBytes' {
+        (Get-ErrorOf { Export-CsConfiguration -AsBytes:$false }).FullyQualifiedErrorId | Should -BeExactly 'ParameterInvalid,Export-CsConfiguration'
+    }
     It 'refuses a device' -Skip:($PSVersionTable.Platform -ne 'Unix') {
         (Get-ErrorOf { Export-CsConfiguration -FileName /dev/null -Force }).FullyQualifiedErrorId | Should -BeExactly 'FileNotRegular,Export-CsConfiguration'
     }
@@ -86,6 +116,11 @@ Describe 'Export-CsConfiguration' {
         Export-CsConfiguration -FileName link.zip -Force
         (Get-Item real.zip).Length | Should -BeGreaterThan 1000
         (Get-Item link.zip).LinkType | Should -Be 'SymbolicLink'
+    }
+    It 'refuses a link that leads to itself' -Skip:($PSVersionTable.Platform -ne 'Unix') {
+        & ln -s loop.zip loop.zip
+        (Get-ErrorOf { Export-CsConfiguration -FileName loop.zip -Force }).FullyQualifiedErrorId | Should -BeExactly 'FileNotRegular,Export-CsConfiguration'
+        (Get-ErrorOf { Import-CsConfiguration -FileName loop.zip }).FullyQualifiedErrorId | Should -BeExactly 'FileNotRegular,Import-CsConfiguration'
     }
     It 'has the sets of the original' {
         $command = Get-Command Export-CsConfiguration

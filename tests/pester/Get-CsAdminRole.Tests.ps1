@@ -88,7 +88,12 @@ Describe 'Get-CsAdminRole in a fresh store' {
     }
     It 'completes names' {
         $line = 'Get-CsAdminRole -Identity CSV'
-        (TabExpansion2 $line $line.Length).CompletionMatches.CompletionText | Should -Be 'CSVoiceAdministrator', 'CSViewOnlyAdministrator' -Because 'they begin alike' -ErrorAction SilentlyContinue
+        (TabExpansion2 $line $line.Length).CompletionMatches.CompletionText | Should -Be 'CSVoiceAdministrator', 'CSViewOnlyAdministrator' -Because 'they begin alike'
+        foreach ($line in "Get-CsAdminRole 'csv", 'Get-CsAdminRole -Identity "csv', 'Get-CsAdminRole -LocalStore -Identity csV') {
+            (TabExpansion2 $line $line.Length).CompletionMatches.CompletionText | Should -Contain 'CSVoiceAdministrator'
+        }
+        $line = 'Get-CsAdminRole [x'
+        (TabExpansion2 $line $line.Length).CompletionMatches.Count | Should -Be 0
     }
 }
 

@@ -63,3 +63,14 @@ function Get-ErrorOf([scriptblock] $Block) {
 function Get-Names([string] $Folder) {
     return @([System.IO.Directory]::GetFileSystemEntries($Folder) | ForEach-Object { [System.IO.Path]::GetFileName($_) } | Sort-Object)
 }
+
+# Groups that the settings of a new home know, so that roles of their names can be made. Without them a role needs a group of the machine.
+function Set-TestGroups([string[]] $Groups) {
+    $null = & $env:CSVAULT_EXE start
+    $null = & $env:CSVAULT_EXE stop
+    $path = [System.IO.Path]::Combine($env:CSVAULT_HOME, 'settings.json')
+    $settings = Get-Content -Raw $path | ConvertFrom-Json
+    $settings.members = [pscustomobject]@{ kenmyer = $Groups }
+    # In its place, so that it stays as private as it is.
+    [System.IO.File]::WriteAllText($path, (ConvertTo-Json $settings -Depth 5))
+}

@@ -83,6 +83,38 @@ Describe 'The service behind the module' {
         $result = Invoke-Prompt 'Get-CsAdminRole'
         ($result.Error + $result.Output) | Should -Match 'not trusted'
     }
+    It 'is not trusted when its owner is to be an account that is not there' -Skip:(-not $script:Unix) {
+        $null = Get-CsAdminRole
+        $env:CSVAULT_PIPE = "$env:CSVAULT_HOME/csvault.sock"
+        $env:CSVAULT_PIPE_OWNER = 'no-such-account'
+        $record = Get-ErrorOf { Get-CsAdminRole }
+        $record.FullyQualifiedErrorId | Should -BeExactly 'HostNotTrusted,Get-CsAdminRole'
+        $record.Exception.Message | Should -Match 'no-such-account'
+    }
+    It 'is found in a home that is named relative to the process, and in one with blanks and brackets' -Skip:(-not $script:Unix) {
+        $relative = [System.IO.Path]::GetRelativePath([Environment]::CurrentDirectory, $env:CSVAULT_HOME)
+        foreach ($place in $relative, "$script:Folder/a [b] ü", "$env:CSVAULT_HOME/") {
+            $env:CSVAULT_HOME = $place
+            @(Get-CsAdminRole).Count | Should -Be 11
+            $env:CSVAULT_HOME = [System.IO.Path]::GetFullPath($place)
+            & $env:CSVAULT_EXE stop | Should -Match 'ended'
+        }
+    }
+    It 'tells that it does not answer' -Skip:(-not $script:Unix) {
+        $env:CSVAULT_PIPE = "$script:Folder/p.sock"
+        $puppet = Start-Puppet $env:CSVAULT_PIPE
+        $record = Get-ErrorOf { Get-CsAdminRole }
+        $puppet.Dispose()
+        $record.FullyQualifiedErrorId | Should -BeExactly 'HostUnavailable,Get-CsAdminRole'
+        $record.Exception.Message | Should -Match 'does not answer'
+    }
+    It 'tells how the executable ended that should have started it' -Skip:(-not (Test-Path /bin/false)) {
+        $exe = $env:CSVAULT_EXE
+        $env:CSVAULT_EXE = '/bin/false'
+        $record = Get-ErrorOf { Get-CsAdminRole }
+        $env:CSVAULT_EXE = $exe
+        $record.Exception.Message | Should -Match '/bin/false ended with exit code 1'
+    }
     It 'is refused when it is of another build' -Skip:(-not $script:Unix) {
         $env:CSVAULT_PIPE = "$script:Folder/p.sock"
         $puppet = Start-Puppet $env:CSVAULT_PIPE

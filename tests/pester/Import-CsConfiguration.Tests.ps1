@@ -21,6 +21,15 @@ Describe 'Import-CsConfiguration' {
         $script:Config | Import-CsConfiguration -LocalStore
         (Get-CsTopology -LocalStore).Sites.Name | Should -Be 'Redmond', 'Dublin'
     }
+    It 'says so when no bytes come: <Name>' -ForEach @(
+        @{ Name = 'nothing'; Value = @() }
+        @{ Name = 'a text'; Value = 'text' }
+        @{ Name = 'a file'; Value = (Get-Item $PSCommandPath) }
+    ) {
+        $record = Get-ErrorOf { $Value | Import-CsConfiguration -ErrorAction SilentlyContinue }
+        $record.FullyQualifiedErrorId | Should -BeExactly 'ParameterInvalid,Import-CsConfiguration'
+        $record.ErrorDetails.RecommendedAction | Should -Match '-FileName'
+    }
     It 'shows the plan with -WhatIf and changes nothing' {
         $fresh = New-TestHome
         try {
@@ -91,5 +100,12 @@ Describe 'Import-CsConfiguration' {
         $before = Get-Version
         Import-CsConfiguration -FileName $path
         Get-Version | Should -Be $before -Because 'the content is the same'
+    }
+    It 'changes nothing when it cannot ask' {
+        $before = (& $env:CSVAULT_EXE status --json | ConvertFrom-Json).storeVersion
+        $found = Invoke-Prompt "Import-Module CsVault; Set-CsAdminRole CsHelpDesk -ScriptModules 'Asked.ps1' -Confirm; `$x = [IO.File]::ReadAllBytes('$script:Litware/config.zip'); Import-CsConfiguration -ByteInput `$x -LocalStore -Confirm; Import-CsConfiguration -ByteInput `$x -Confirm"
+        $found.ExitCode | Should -Be 1
+        $found.Error | Should -Match 'NonInteractive'
+        (& $env:CSVAULT_EXE status --json | ConvertFrom-Json).storeVersion | Should -Be $before
     }
 }

@@ -1,13 +1,14 @@
 BeforeAll {
     . $PSScriptRoot/Helpers.ps1
     $script:Folder = New-TestHome
+    $script:Cmdlets = (Get-ChildItem ([System.IO.Path]::Combine($script:Root, 'manifests', 'cmdlets')) -Filter *.json).BaseName | Sort-Object
 }
 AfterAll { Remove-TestHome $script:Folder }
 
 Describe 'The module under its three names' {
     It 'loads as <Name>' -ForEach @(@{ Name = 'CsVault' }, @{ Name = 'Lync' }, @{ Name = 'SkypeForBusiness' }) {
-        $result = Invoke-Prompt "Import-Module $Name; (Get-Command -Module $Name).Name -join ','; @(Get-CsAdminRole).Count"
-        $result.Output | Should -Match 'Export-CsConfiguration,Get-CsAdminRole,Get-CsAdminRoleAssignment,Get-CsTopology,Import-CsConfiguration,Publish-CsTopology\s+11'
+        $result = Invoke-Prompt "Import-Module $Name; ((Get-Command -Module $Name).Name | Sort-Object) -join ','; @(Get-CsAdminRole).Count"
+        $result.Output | Should -Match "^$($script:Cmdlets -join ',')\s+11\s*`$"
         $result.Error | Should -BeNullOrEmpty
     }
     It 'loads by itself' {
@@ -18,8 +19,13 @@ Describe 'The module under its three names' {
         $result.Output -split '\s+' | Where-Object { $_ } | Should -Be '11', '11', '11'
         $result.Error | Should -BeNullOrEmpty
     }
+    It 'works with a prefix' {
+        $result = Invoke-Prompt "Import-Module CsVault -Prefix My; @(Get-MyCsAdminRole).Count; `$x = Export-MyCsConfiguration -AsBytes; Import-MyCsConfiguration -ByteInput `$x; (Get-MyCsTopology -AsXml).Name.LocalName"
+        $result.Output -split '\s+' | Where-Object { $_ } | Should -Be '11', 'Topology'
+        $result.Error | Should -BeNullOrEmpty
+    }
     It 'exports nothing but its cmdlets' {
-        (Invoke-Prompt 'Import-Module CsVault; @(Get-Command -Module CsVault).Count; @(Get-Variable CsVault* -ErrorAction Ignore).Count').Output -split '\s+' | Where-Object { $_ } | Should -Be '6', '0'
+        (Invoke-Prompt 'Import-Module CsVault; @(Get-Command -Module CsVault).Count; @(Get-Variable CsVault* -ErrorAction Ignore).Count').Output -split '\s+' | Where-Object { $_ } | Should -Be "$($script:Cmdlets.Count)", '0'
     }
     It 'explains every cmdlet and parameter' {
         Import-Module $script:ModuleFolder/CsVault/CsVault.psd1
@@ -27,10 +33,16 @@ Describe 'The module under its three names' {
             $help = Get-Help $command.Name -Full
             $help.Synopsis | Should -Not -Match 'CsVault$'
             @($help.examples.example).Count | Should -BeGreaterThan 0
-            foreach ($parameter in $help.parameters.parameter | Where-Object { $_.name -notin 'WhatIf', 'Confirm' }) {
+            foreach ($parameter in $help.parameters.parameter | Where-Object { $null -ne $_ -and $_.name -notin 'WhatIf', 'Confirm' }) {
                 "$($parameter.description.Text)" | Should -Not -BeNullOrEmpty -Because "$($command.Name) -$($parameter.name) needs help"
             }
+            foreach ($example in $help.examples.example) {
+                "$($example.introduction.Text)".Trim() | Should -BeIn 'PS>', 'PS >' -Because 'a > in the line is no prompt'
+                "$($example.code)" | Should -Match 'Cs[A-Z]'
+            }
         }
+        (Get-Help Import-CsConfiguration).inputTypes.inputType.type.name -join ' ' | Should -Match 'byte\[\]'
+        (Get-Help Get-CsAdminRole).inputTypes.inputType.type.name -join ' ' | Should -Match 'property Identity'
     }
     It 'parses as Windows PowerShell 5.1 does, as far as its syntax tells' {
         $text = [System.IO.File]::ReadAllText("$script:ModuleFolder/CsVault/CsVault.psm1")
@@ -38,6 +50,7 @@ Describe 'The module under its three names' {
         $faults = $null
         $null = [System.Management.Automation.Language.Parser]::ParseInput($text, [ref] $tokens, [ref] $faults)
         $faults | Should -BeNullOrEmpty
+        $text | Should -Not -Match '[^\x00-\x7f]' -Because 'it reads a file without a byte order mark as ANSI'
         $newer = $tokens | Where-Object { $_.Kind -in 'QuestionQuestion', 'QuestionQuestionEquals', 'QuestionDot', 'QuestionLBracket', 'QuestionMark', 'AndAnd', 'OrOr' -and $_.TokenFlags -notmatch 'CommandName' }
         $newer | Where-Object { $_.Text -ne '?' } | Should -BeNullOrEmpty
     }
@@ -63,6 +76,11 @@ Describe 'Streams and errors' {
         try { Import-CsConfiguration -FileName none.zip -ErrorVariable kept -ErrorAction SilentlyContinue } catch { $null = $_ }
         $kept.Count | Should -BeGreaterThan 0
         { try { Import-CsConfiguration -FileName none.zip } catch [System.IO.FileNotFoundException] { throw 'caught by type' } } | Should -Throw 'caught by type'
+    }
+    It 'does not stop to ask with -Debug' {
+        $result = Invoke-Prompt '$x = Export-CsConfiguration -AsBytes; Import-CsConfiguration -ByteInput $x -Debug; "done"'
+        $result.Output | Should -Match 'done'
+        ($result.Error + $result.Output) | Should -Not -Match 'NonInteractive'
     }
     It 'points at the line of the user' {
         $record = Get-ErrorOf { Import-CsConfiguration -FileName none.zip }

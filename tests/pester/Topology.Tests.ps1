@@ -40,6 +40,16 @@ Describe 'Publish-CsTopology and Get-CsTopology' {
         $topology.SqlInstances.Name | Should -Be 'rtc'
         ($topology.Machines.NetInterfaces | Where-Object ConfiguredIPAddress).ConfiguredIPAddress | Should -Be '192.0.2.10'
     }
+    It 'names what is in it' {
+        $topology = Get-CsTopology
+        "$($topology.Sites)" | Should -BeExactly 'Redmond Dublin'
+        "$($topology.Clusters[0])" | Should -BeExactly 'pool01.redmond.litwareinc.com'
+        "$($topology.Services[0])" | Should -BeExactly '1-UserServices-1'
+        @($topology.Clusters -match 'pool0').Count | Should -Be 2
+        $text = ($topology | Out-String -Width 200) -replace "`e\[[0-9;]*m"
+        $text | Should -Match '(?m)^Sites\s+: \{Redmond, Dublin\}'
+        $text | Should -Not -Match '@\{'
+    }
     It 'returns an XElement that prints, converts and publishes again' {
         $xml = Get-CsTopology -AsXml
         $xml | Should -BeOfType ([System.Xml.Linq.XElement])

@@ -57,6 +57,11 @@ pub fn run(options: &Options) -> Outcome {
         println!("Without PowerShell on PATH the cmdlets ran through `csvault run`. Go on with:");
         println!("  {}", run_line(&places));
     }
+    println!();
+    println!(
+        "Everything of it is in {}; delete that folder when you are done.",
+        places.folder.display()
+    );
     Ok(())
 }
 
@@ -78,7 +83,7 @@ fn at_the_prompt(pwsh: &Path, places: &Places) -> Outcome {
 /// The same job where there is no PowerShell.
 fn through_the_executable(places: &Places) -> Outcome {
     println!(
-        "There is no pwsh on PATH, so the cmdlets run through `csvault run`; the store is in {}:",
+        "The cmdlets run through `csvault run`, as they do where no pwsh is on PATH; the store is in {}:",
         places.home.display()
     );
     let steps: &[(&str, &[&str])] = &[
@@ -86,7 +91,10 @@ fn through_the_executable(places: &Places) -> Outcome {
             "The sample deployment comes in.",
             &["Import-CsConfiguration", "-FileName", "Litware.zip"],
         ),
-        ("The roles.", &["Get-CsAdminRole"]),
+        (
+            "The roles made here, and what their members may run.",
+            &["Get-CsAdminRole", "-Filter", "Redmond*"],
+        ),
         (
             "The whole configuration goes into one file.",
             &["Export-CsConfiguration", "-FileName", "Config.zip"],
@@ -119,11 +127,23 @@ fn through_the_executable(places: &Places) -> Outcome {
         ),
     ];
     for (title, arguments) in steps {
-        println!("\n# {title}\n$ csvault run {}", arguments.join(" "));
+        println!("\n# {title}\n$ csvault run {}", typed(arguments));
         ran(csvault(places).arg("run").args(*arguments))?;
     }
     println!("\n# The service.\n$ csvault status");
     ran(csvault(places).arg("status"))
+}
+
+/// Words as they are typed at a shell, which would make file names of a wildcard.
+fn typed(words: &[&str]) -> String {
+    let words: Vec<String> = words
+        .iter()
+        .map(|word| match word.contains('*') {
+            true => format!("\"{word}\""),
+            false => (*word).to_owned(),
+        })
+        .collect();
+    words.join(" ")
 }
 
 fn csvault(places: &Places) -> Command {

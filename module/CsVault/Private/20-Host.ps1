@@ -1,6 +1,8 @@
 # Finding the service, starting an embedded one, and making sure who listens before anything is said.
 
 $script:CsVaultOnWindows = $PSEdition -eq 'Desktop' -or $IsWindows
+# Windows PowerShell does not load it by itself, and a parameter has a type of it.
+if ($PSEdition -eq 'Desktop') { Add-Type -AssemblyName System.Xml.Linq }
 
 # Where the service is: the folder of its data and the name of its pipe.
 function Get-CsVaultPlace {
@@ -14,6 +16,8 @@ function Get-CsVaultPlace {
             $folder = [System.IO.Path]::Combine($data, 'csvault')
         }
     }
+    # As the executable does it: a relative folder starts at the process's own.
+    $folder = [System.IO.Path]::GetFullPath($folder)
     $pipe = $env:CSVAULT_PIPE
     if (-not $pipe) {
         $pipe = if ($script:CsVaultOnWindows) { "\\.\pipe\csvault-$([Environment]::UserName)" } else { "$folder/csvault.sock" }
@@ -125,10 +129,10 @@ function Find-CsVaultExecutable {
 function Start-CsVaultHost($Cmdlet) {
     $executable = Find-CsVaultExecutable
     if (-not $executable -or -not [System.IO.File]::Exists($executable)) {
-        $what = if ($executable) { "The executable $executable does not exist." } else { 'The service is not running and the executable csvault was not found.' }
+        $what = if ($executable) { "CSVAULT_EXE names $executable, and there is no such file." } else { 'The service is not running and the executable csvault was not found.' }
         Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostUnavailable $what Executable $(if ($executable) { $executable } else { 'csvault' }))
     }
-    $Cmdlet.WriteVerbose("Starting the service with $executable.")
+    Write-CsVaultVerbose $Cmdlet "Starting the service with $executable."
     $start = [System.Diagnostics.ProcessStartInfo]::new($executable, 'start')
     $start.RedirectStandardOutput = $true
     $start.RedirectStandardError = $true
@@ -148,7 +152,8 @@ function Start-CsVaultHost($Cmdlet) {
     $report = $null
     try { $report = ($output.Result | ConvertFrom-Json).error } catch { $report = $null }
     if (-not $report) {
-        $report = New-CsVaultReport HostUnavailable "The service could not be started: $("$($output.Result) $($errors.Result)".Trim())" Executable $executable
+        $said = "$($output.Result) $($errors.Result)".Trim()
+        $report = New-CsVaultReport HostUnavailable "The service could not be started: $executable ended with exit code $($process.ExitCode). $said".Trim() Executable $executable
     }
     Stop-CsVaultCmdlet $Cmdlet $report
 }

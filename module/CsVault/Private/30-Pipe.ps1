@@ -24,13 +24,20 @@ function Get-CsVaultConnection($Cmdlet, [bool] $New) {
     if ($null -eq $connection) { $connection = Start-CsVaultConnection $Cmdlet $place }
     $connection.Key = $key
     $done = $false
+    $silent = $false
     try {
         Send-CsVaultJson $connection ('{"jsonrpc":"2.0","id":1,"method":"hello","params":{"protocol":' + $script:CsVaultProtocol +
             ',"client":"' + $script:CsVaultClient + '","manifests":"' + $script:CsVaultManifests + '"}}')
-        $answer = Receive-CsVaultFrame $connection
+        $answer = Receive-CsVaultFrame $connection 60
         $done = $true
+    } catch [System.TimeoutException] {
+        $silent = $true
     } finally {
         if (-not $done) { $connection.Pipe.Dispose() }
+    }
+    if ($silent) {
+        $hint = 'Find out what keeps its process (csvault) busy, or end that process and repeat; nothing was sent.'
+        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostUnavailable "The service at $($place.Pipe) does not answer." Pipe $place.Pipe $hint)
     }
     if ($answer.error) {
         $connection.Pipe.Dispose()
@@ -107,8 +114,9 @@ function Send-CsVaultChunk($Connection, [byte[]] $Frame, [int] $Length) {
     while (-not $task.Wait(250)) { }
 }
 
-# Waits for the next frame. Returns its message; or nothing for a chunk of bytes, which stays in the buffer until the next call.
-function Receive-CsVaultFrame($Connection) {
+# Waits for the next frame, without an end or for so many quarters of a second of silence. Returns its message; or nothing for a chunk of
+# bytes, which stays in the buffer until the next call.
+function Receive-CsVaultFrame($Connection, [int] $Quarters) {
     $c = $Connection
     while ($true) {
         $have = $c.End - $c.Start
@@ -142,7 +150,7 @@ function Receive-CsVaultFrame($Connection) {
             $c.End = 0
         }
         $task = $c.Pipe.ReadAsync($c.Buffer, $c.End, $c.Buffer.Length - $c.End)
-        while (-not $task.Wait(250)) { }
+        while (-not $task.Wait(250)) { if (--$Quarters -eq 0) { throw [System.TimeoutException]::new() } }
         if ($task.Result -eq 0) { throw [System.IO.IOException]::new('the service closed the connection') }
         $c.End += $task.Result
     }

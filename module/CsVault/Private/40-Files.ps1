@@ -7,34 +7,43 @@ function Resolve-CsVaultPath($Cmdlet, [string] $Path) {
     try {
         $full = $Cmdlet.SessionState.Path.GetUnresolvedProviderPathFromPSPath($Path, [ref] $provider, [ref] $drive)
     } catch {
-        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileNotFound "The path '$Path' is not valid: $((Get-CsVaultReason $_).Message)" File $Path)
+        $reason = Get-CsVaultReason $_
+        $hint = if ($reason -is [System.Management.Automation.DriveNotFoundException]) { "Make the drive first: New-PSDrive -Name $($reason.ItemName) -PSProvider FileSystem -Scope Global -Root <folder>" }
+        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileNotFound "The path '$Path' is not valid: $($reason.Message)" File $Path $hint)
     }
     if ($provider.Name -ne 'FileSystem') {
         Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileNotRegular "The path '$Path' is not in the file system." File $Path)
     }
+    if (-not $script:CsVaultOnWindows -and $full.StartsWith('\\')) {
+        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileNotFound "'$full' is the path of a network share, which only Windows opens by that name." File $full 'Mount the share, and give the path where it is mounted.')
+    }
     return $full
 }
 
-# 'File', 'Folder', 'Other' (a device, a pipe), or '' when nothing is there. Links are followed.
-function Get-CsVaultFileKind([string] $Path) {
-    if ([System.IO.Directory]::Exists($Path)) { return 'Folder' }
-    if (-not [System.IO.File]::Exists($Path)) { return '' }
-    if (-not $script:CsVaultOnWindows) {
-        $target = [System.IO.File]::ResolveLinkTarget($Path, $true)
-        $stat = Get-CsVaultUnixStat $(if ($null -ne $target) { $target.FullName } else { $Path })
-        if ($null -ne $stat -and "$($stat.ItemType)" -ne 'File') { return 'Other' }
+# Whether a file is there. Links are followed; what is no regular file ends the cmdlet.
+function Test-CsVaultFile($Cmdlet, [string] $Path) {
+    $wrong = $null
+    if ([System.IO.Directory]::Exists($Path)) {
+        $wrong = 'a folder'
+    } elseif (-not [System.IO.File]::Exists($Path)) {
+        return $false
+    } elseif (-not $script:CsVaultOnWindows) {
+        try {
+            $target = [System.IO.File]::ResolveLinkTarget($Path, $true)
+            $stat = Get-CsVaultUnixStat $(if ($null -ne $target) { $target.FullName } else { $Path })
+            if ($null -ne $stat -and "$($stat.ItemType)" -ne 'File') { $wrong = 'a device or a pipe' }
+        } catch {
+            $wrong = "a link that leads nowhere ($((Get-CsVaultReason $_).Message))"
+        }
     }
-    return 'File'
+    if ($wrong) { Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileNotRegular "'$Path' is $wrong." File $Path) }
+    return $true
 }
 
 # Opens a file to read it.
 function Open-CsVaultFile($Cmdlet, [string] $Path) {
     $full = Resolve-CsVaultPath $Cmdlet $Path
-    switch (Get-CsVaultFileKind $full) {
-        '' { Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileNotFound "The file '$full' does not exist." File $full) }
-        'Folder' { Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileNotRegular "'$full' is a folder." File $full) }
-        'Other' { Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileNotRegular "'$full' is a device or a pipe." File $full) }
-    }
+    if (-not (Test-CsVaultFile $Cmdlet $full)) { Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileNotFound "The file '$full' does not exist." File $full) }
     try {
         return [System.IO.FileStream]::new($full, [System.IO.FileMode]::Open, [System.IO.FileAccess]::Read, [System.IO.FileShare]::Read)
     } catch {
@@ -45,11 +54,9 @@ function Open-CsVaultFile($Cmdlet, [string] $Path) {
 # A file on its way: written under another name in the same folder, so that its own name never shows half a file.
 function New-CsVaultFile($Cmdlet, [string] $Path, [bool] $Force) {
     $full = Resolve-CsVaultPath $Cmdlet $Path
-    $kind = Get-CsVaultFileKind $full
-    if ($kind -eq 'Folder') { Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileNotRegular "'$full' is a folder." File $full) }
-    if ($kind -eq 'Other') { Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileNotRegular "'$full' is a device or a pipe." File $full) }
-    if ($kind -and -not $Force) { Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileExists "The file '$full' exists already." File $full) }
-    if ($kind -and -not $script:CsVaultOnWindows) {
+    $exists = Test-CsVaultFile $Cmdlet $full
+    if ($exists -and -not $Force) { Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileExists "The file '$full' exists already." File $full) }
+    if ($exists -and -not $script:CsVaultOnWindows) {
         # A link stays a link: what it points to is replaced.
         $target = [System.IO.File]::ResolveLinkTarget($full, $true)
         if ($null -ne $target) { $full = $target.FullName }
@@ -58,20 +65,38 @@ function New-CsVaultFile($Cmdlet, [string] $Path, [bool] $Force) {
     if (-not [System.IO.Directory]::Exists($folder)) {
         Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileNotFound "The folder '$folder' does not exist." File $full)
     }
-    $temporary = [System.IO.Path]::Combine($folder, ".$([System.IO.Path]::GetFileName($full)).$([guid]::NewGuid().ToString('N').Substring(0, 8)).tmp")
+    $temporary = [System.IO.Path]::Combine($folder, ".csvault-$([guid]::NewGuid().ToString('N').Substring(0, 8)).tmp")
     try {
-        $stream = [System.IO.FileStream]::new($temporary, [System.IO.FileMode]::CreateNew, [System.IO.FileAccess]::Write, [System.IO.FileShare]::None, 4096)
+        $stream = New-CsVaultPrivateStream $temporary
     } catch {
-        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileWriteFailed "The file '$full' cannot be written: $((Get-CsVaultReason $_).Message)" File $full)
+        $reason = Get-CsVaultReason $_
+        $why = if ($reason -is [System.UnauthorizedAccessException]) { "you may not write in the folder '$folder'." } else { $reason.Message }
+        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileWriteFailed "The file '$full' cannot be written: $why" File $full)
     }
     return @{ Path = $full; Temporary = $temporary; Stream = $stream; Force = $Force }
 }
 
-# Gives the file its name, once everything is on the disk.
+# A new file for its owner alone: a configuration is nobody else's business. Windows, and .NET before 7, give it the rights of its folder.
+function New-CsVaultPrivateStream([string] $Path) {
+    if ($script:CsVaultOnWindows -or [Environment]::Version.Major -lt 7) {
+        return [System.IO.FileStream]::new($Path, [System.IO.FileMode]::CreateNew, [System.IO.FileAccess]::Write, [System.IO.FileShare]::None, 4096)
+    }
+    $options = [System.IO.FileStreamOptions]::new()
+    $options.Mode = [System.IO.FileMode]::CreateNew
+    $options.Access = [System.IO.FileAccess]::Write
+    $options.Share = [System.IO.FileShare]::None
+    $options.UnixCreateMode = 'UserRead, UserWrite'
+    return [System.IO.FileStream]::new($Path, $options)
+}
+
+# Gives the file its name, once everything is on the disk. One that takes the place of another has its rights.
 function Complete-CsVaultFile($Cmdlet, $File) {
     try {
         $File.Stream.Flush($true)
         $File.Stream.Dispose()
+        if ($File.Force -and -not $script:CsVaultOnWindows -and [Environment]::Version.Major -ge 7 -and [System.IO.File]::Exists($File.Path)) {
+            [System.IO.File]::SetUnixFileMode($File.Temporary, [System.IO.File]::GetUnixFileMode($File.Path))
+        }
         if (-not $File.Force) {
             [System.IO.File]::Move($File.Temporary, $File.Path)
         } elseif ($PSVersionTable.PSVersion.Major -ge 7) {

@@ -1,27 +1,23 @@
 # One call: the request, bytes in both directions, records as they come, the answer.
 
-# Runs a call. $Sent are the parameters of the caller that go to the service. $Source is a stream of bytes to send, $Sink one for bytes
-# that come; both may be $null. Returns the result with the number of lines of its plan in PlanLines.
-function Invoke-CsVaultCall($Cmdlet, $Bound, $Sent, [bool] $WhatIf, [bool] $Changes, $Source, $Sink) {
-    $name = $Cmdlet.MyInvocation.MyCommand.Name
+# Runs the cmdlet of that name (its function may have a prefix here). $Sent are the parameters of the caller that go to the service. $Source is
+# a stream of bytes to send, $Sink one for bytes that come; both may be $null. Returns the result with the number of lines of its plan in
+# PlanLines; a $Quiet plan is only returned.
+function Invoke-CsVaultCall($Cmdlet, [string] $Name, $Bound, $Sent, [bool] $WhatIf, [bool] $Changes, $Source, $Sink, [bool] $Quiet) {
     $pairs = foreach ($parameter in $Sent) {
-        $value = $Bound[$parameter]
-        if ($null -eq $value) { continue }
-        if ($value -is [switch]) { $value = if ($value) { 'true' } else { 'false' } }
-        elseif ($value -cmatch '^[A-Za-z0-9_ .:/*@=,-]*\z') { $value = '"' + $value + '"' }
-        else { $value = ConvertTo-Json ([string] $value) -Compress }
-        '"' + $parameter + '":' + $value
+        if (-not $Bound.ContainsKey($parameter)) { continue }
+        '"' + $parameter + '":' + (ConvertTo-CsVaultJson $Bound[$parameter])
     }
     $parameters = '{' + ($pairs -join ',') + '}'
     $key = if ($Changes -and -not $WhatIf) { [guid]::NewGuid().ToString() } else { $null }
     for ($attempt = 1; ; $attempt++) {
-        $state = @{ Received = $false; PlanLines = 0; Verbose = @(); Bytes = 0L; Progress = $null; Hash = $null }
+        $state = @{ Received = $false; PlanLines = 0; Plan = @(); Quiet = $Quiet; Verbose = @(); Bytes = 0L; Progress = $null; Hash = $null }
         $connection = $null
         $finished = $false
         try {
             $connection = Get-CsVaultConnection $Cmdlet ($attempt -gt 1)
             $connection.Call++
-            $request = '{"jsonrpc":"2.0","id":' + $connection.Call + ',"method":"invoke","params":{"cmdlet":"' + $name + '","parameters":' + $parameters
+            $request = '{"jsonrpc":"2.0","id":' + $connection.Call + ',"method":"invoke","params":{"cmdlet":"' + $Name + '","parameters":' + $parameters
             if ($WhatIf) { $request += ',"whatIf":true' }
             if ($key) { $request += ',"idempotencyKey":"' + $key + '"' }
             if ($null -ne $Source) { $request += ',"input":true' }
@@ -49,7 +45,7 @@ function Invoke-CsVaultCall($Cmdlet, $Bound, $Sent, [bool] $WhatIf, [bool] $Chan
     if ($answer.error) { Stop-CsVaultCmdlet $Cmdlet $answer.error.data }
     $result = $answer.result
     if ($null -ne $Sink) { Assert-CsVaultBytes $Cmdlet $result $state }
-    return @{ Version = $result.version; PlanLines = $state.PlanLines; Verbose = $state.Verbose }
+    return @{ Version = $result.version; PlanLines = $state.PlanLines; Plan = $state.Plan; Verbose = $state.Verbose }
 }
 
 # Ends the cmdlet unless the error is a lost connection and the call may be made again.
@@ -63,7 +59,7 @@ function Assert-CsVaultLoss($Cmdlet, $ErrorRecord, [bool] $Again) {
         $name = $Cmdlet.MyInvocation.MyCommand.Name
         Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostLost "The service went away during $name`: $($reason.Message)." Cmdlet $name)
     }
-    $Cmdlet.WriteVerbose('The connection was lost before an answer came; asking once more.')
+    Write-CsVaultVerbose $Cmdlet 'The connection was lost before an answer came; asking once more.'
 }
 
 # What came is what was sent: as many bytes, with the same hash.
@@ -107,12 +103,14 @@ function Write-CsVaultChunk($Cmdlet, $Connection, $Sink, $State) {
 
 function Write-CsVaultRecord($Cmdlet, $Record, $State) {
     switch ($Record.stream) {
-        'verbose' { $State.Verbose += $Record.text; $Cmdlet.WriteVerbose($Record.text) }
+        'verbose' { $State.Verbose += $Record.text; Write-CsVaultVerbose $Cmdlet $Record.text }
         'warning' { $Cmdlet.WriteWarning($Record.text) }
         'debug' { $Cmdlet.WriteDebug($Record.text) }
         'progress' { Write-CsVaultProgress $Cmdlet $State $Record }
         'whatIf' {
             $State.PlanLines++
+            $State.Plan += $Record
+            if ($State.Quiet) { return }
             $null = $Cmdlet.ShouldProcess($Record.target, $Record.action)
         }
         'error' {
@@ -120,6 +118,11 @@ function Write-CsVaultRecord($Cmdlet, $Record, $State) {
             $Cmdlet.WriteError((ConvertTo-CsVaultErrorRecord $Record.error))
         }
     }
+}
+
+# Only where it is wanted: with -Debug alone PowerShell would stop at each line and ask.
+function Write-CsVaultVerbose($Cmdlet, [string] $Text) {
+    if ($VerbosePreference -ne 'SilentlyContinue') { $Cmdlet.WriteVerbose($Text) }
 }
 
 # Sends a stream in chunks, no more of them ahead than the service takes; returns the answer when it comes early.

@@ -1,16 +1,17 @@
 # What the cmdlets share. The rules are the service's; here are files, bytes, and the questions to the user.
 
 # A package into a file, or as one array of bytes.
-function Invoke-CsVaultDownload($Cmdlet, $Bound, [string[]] $Sent) {
+function Invoke-CsVaultDownload($Cmdlet, [string] $Name, $Bound, [string[]] $Sent) {
     if (-not $Bound.ContainsKey('FileName')) {
+        if (-not $Bound['AsBytes']) { Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport ParameterInvalid "$Name needs -FileName or -AsBytes." Parameter AsBytes) }
         $bytes = [System.IO.MemoryStream]::new()
-        $null = Invoke-CsVaultCall $Cmdlet $Bound $Sent $false $false $null $bytes
+        $null = Invoke-CsVaultCall $Cmdlet $Name $Bound $Sent $false $false $null $bytes
         $Cmdlet.WriteObject($bytes.ToArray(), $false)
         return
     }
     $file = New-CsVaultFile $Cmdlet $Bound['FileName'] ($Bound.ContainsKey('Force') -and $Bound['Force'])
     try {
-        $null = Invoke-CsVaultCall $Cmdlet $Bound $Sent $false $false $null $file.Stream
+        $null = Invoke-CsVaultCall $Cmdlet $Name $Bound $Sent $false $false $null $file.Stream
         Complete-CsVaultFile $Cmdlet $file
     } finally {
         Remove-CsVaultFile $file
@@ -18,19 +19,19 @@ function Invoke-CsVaultDownload($Cmdlet, $Bound, [string[]] $Sent) {
 }
 
 # Objects, or with -AsXml the document itself.
-function Invoke-CsVaultXmlQuery($Cmdlet, $Bound, [string[]] $Sent) {
+function Invoke-CsVaultXmlQuery($Cmdlet, [string] $Name, $Bound, [string[]] $Sent) {
     if (-not ($Bound.ContainsKey('AsXml') -and $Bound['AsXml'])) {
-        $null = Invoke-CsVaultCall $Cmdlet $Bound $Sent $false $false $null $null
+        $null = Invoke-CsVaultCall $Cmdlet $Name $Bound $Sent $false $false $null $null
         return
     }
     $bytes = [System.IO.MemoryStream]::new()
-    $null = Invoke-CsVaultCall $Cmdlet $Bound $Sent $false $false $null $bytes
+    $null = Invoke-CsVaultCall $Cmdlet $Name $Bound $Sent $false $false $null $bytes
     $bytes.Position = 0
     $Cmdlet.WriteObject([System.Xml.Linq.XElement]::Load($bytes, [System.Xml.Linq.LoadOptions]::PreserveWhitespace))
 }
 
 # A file, an XML element or bytes go to the service.
-function Invoke-CsVaultUpload($Cmdlet, $Bound, [string[]] $Sent, $Bytes) {
+function Invoke-CsVaultUpload($Cmdlet, [string] $Name, $Bound, [string[]] $Sent, $Bytes) {
     $force = $Bound.ContainsKey('Force') -and $Bound['Force']
     $source = $null
     $from = 'the given bytes'
@@ -42,6 +43,9 @@ function Invoke-CsVaultUpload($Cmdlet, $Bound, [string[]] $Sent, $Bytes) {
         $source = [System.IO.MemoryStream]::new([System.Text.Encoding]::UTF8.GetBytes($text))
         $from = 'the given document'
     } elseif ($null -ne $Bytes -and -not $Bound.ContainsKey('FinalizeUninstall')) {
+        if ($Bytes.Length -eq 0 -and $Cmdlet.MyInvocation.ExpectingInput) {
+            Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport ParameterInvalid 'No bytes came through the pipeline.' Parameter ByteInput "Pipe a byte array as one object: ,`$x | $Name. A file goes to -FileName.")
+        }
         $source = $Bytes
         $source.Position = 0
     }
@@ -50,10 +54,10 @@ function Invoke-CsVaultUpload($Cmdlet, $Bound, [string[]] $Sent, $Bytes) {
         $whatIf = [bool] $WhatIfPreference
         $store = if ($Bound.ContainsKey('LocalStore') -and $Bound['LocalStore']) { 'local store' } else { 'Central Management store' }
         $action = if ($Cmdlet.MyInvocation.MyCommand.Verb -eq 'Publish') { 'Publish the topology of' } else { 'Import' }
-        if (-not $whatIf -and -not $Cmdlet.ShouldProcess($store, "$action $from")) { return }
+        if (-not $whatIf -and -not (Test-CsVaultConsent $Cmdlet $store "$action $from")) { return }
         if (-not $whatIf -and $Bound.ContainsKey('BackupFileName')) { Save-CsVaultTopology $Cmdlet $Bound['BackupFileName'] $force }
         if (-not $whatIf -and $Bound.ContainsKey('Report')) { $report = New-CsVaultFile $Cmdlet $Bound['Report'] $force }
-        $result = Invoke-CsVaultCall $Cmdlet $Bound $Sent $whatIf $true $source $null
+        $result = Invoke-CsVaultCall $Cmdlet $Name $Bound $Sent $whatIf $true $source $null
         if ($whatIf -and $result.PlanLines -eq 0) {
             # The line of a plan that changes nothing.
             $null = $Cmdlet.ShouldProcess("$($result.Verbose | Select-Object -Last 1)", '', '')
@@ -94,8 +98,13 @@ function Write-CsVaultReport($Cmdlet, $File, [string] $From, [string] $Store, $R
 function Complete-CsVault([string] $Source, [string] $Property, [string] $Word) {
     try {
         $prefix = $Word.Trim("'", '"')
-        foreach ($object in (& $Source -ErrorAction Stop)) {
-            $value = [string] $object.$Property
+        $values = foreach ($object in (& $Source -ErrorAction Stop)) {
+            foreach ($value in $object.$Property) { if ($value.Name) { $value.Name } else { [string] $value } }
+        }
+        $seen = @{}
+        foreach ($value in $values) {
+            if ($seen.ContainsKey($value)) { continue }
+            $seen[$value] = $true
             if ($value -like "$([System.Management.Automation.WildcardPattern]::Escape($prefix))*") {
                 $shown = if ($value -match '\s') { "'$value'" } else { $value }
                 [System.Management.Automation.CompletionResult]::new($shown, $value, 'ParameterValue', $value)

@@ -30,9 +30,10 @@ impl Decoder {
         self.rest.extend_from_slice(bytes);
         let form = match self.form {
             Some(form) => form,
-            None if self.rest.len() < 2 && !last => return Ok(()),
+            None if self.rest.len() < 4 && !last => return Ok(()),
             None => {
                 let form = match self.rest.as_slice() {
+                    [0xff, 0xfe, 0, 0, ..] => return Err("it is UTF-32"),
                     [0xff, 0xfe, ..] => Form::Utf16Little,
                     [0xfe, 0xff, ..] => Form::Utf16Big,
                     [0, ..] | [_, 0, ..] => {

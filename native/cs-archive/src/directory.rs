@@ -6,7 +6,8 @@
 use std::io::{Read, Seek, SeekFrom};
 
 use crate::bytes::Fields;
-use crate::names::{clean_name, strip_folder};
+use crate::error::shown;
+use crate::names::{DOC_ITEM_SET, clean_name, leave_out_attributes, strip_folder};
 use crate::{ReadError, ReadLimits};
 
 const LOCAL: u32 = 0x0403_4b50;
@@ -19,6 +20,9 @@ const END_LENGTH: u64 = 22;
 const LOCATOR64_LENGTH: u64 = 20;
 const END64_LENGTH: u64 = 56;
 const LOCAL_LENGTH: u64 = 30;
+
+/// Where a tar archive has its mark.
+const TAR_MARK_AT: u64 = 257;
 
 /// How an entry's bytes are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,14 +68,22 @@ struct End {
     at: u64,
 }
 
-/// Reads the structure of a package. The entries come in the order of their bytes.
-pub fn entries<R: Read + Seek>(
-    input: &mut R,
-    limits: &ReadLimits,
-) -> Result<Vec<Entry>, ReadError> {
+/// The files of a package, in the order of their bytes.
+pub struct Entries {
+    pub files: Vec<Entry>,
+    /// How many others were left out.
+    pub left_out: usize,
+}
+
+/// Reads the structure of a package.
+pub fn entries<R: Read + Seek>(input: &mut R, limits: &ReadLimits) -> Result<Entries, ReadError> {
     let length = input.seek(SeekFrom::End(0))?;
     if length > limits.package_bytes {
-        return Err(ReadError::limit("bytes", limits.package_bytes));
+        return Err(ReadError::limit(
+            "bytes",
+            limits.package_bytes,
+            "packageBytes",
+        ));
     }
     looks_like_a_zip(input, length)?;
     let end = end_of_directory(input, length)?;
@@ -99,6 +111,7 @@ pub fn entries<R: Read + Seek>(
             data,
         });
     }
+    let left_out = leave_out_attributes(&mut entries);
     strip_folder(&mut entries);
     let mut names: Vec<String> = entries
         .iter()
@@ -112,7 +125,10 @@ pub fn entries<R: Read + Seek>(
     {
         return Err(ReadError::refused(twice, "the name is there twice"));
     }
-    Ok(entries)
+    Ok(Entries {
+        files: entries,
+        left_out,
+    })
 }
 
 fn read_at<R: Read + Seek>(input: &mut R, at: u64, length: u64) -> Result<Vec<u8>, ReadError> {
@@ -137,7 +153,7 @@ fn structure(what: impl Into<String>) -> ReadError {
 }
 
 fn looks_like_a_zip<R: Read + Seek>(input: &mut R, length: u64) -> Result<(), ReadError> {
-    let head = read_at(input, 0, length.min(8))?;
+    let head = read_at(input, 0, length.min(TAR_MARK_AT + 5))?;
     let is = |what: &str| {
         Err(ReadError::NotAZip {
             what: what.to_owned(),
@@ -147,7 +163,8 @@ fn looks_like_a_zip<R: Read + Seek>(input: &mut R, length: u64) -> Result<(), Re
         [] => is("it is empty"),
         [b'P', b'K', 3, 4, ..] => Ok(()),
         [b'P', b'K', 5, 6, ..] => Err(ReadError::Missing {
-            part: "DocItemSet.xml".to_owned(),
+            part: DOC_ITEM_SET.to_owned(),
+            found: None,
         }),
         [b'P'] | [b'P', b'K'] | [b'P', b'K', 3] => Err(truncated("there is only its beginning")),
         [0x1f, 0x8b, ..] => is("it is a gzip file"),
@@ -155,6 +172,9 @@ fn looks_like_a_zip<R: Read + Seek>(input: &mut R, length: u64) -> Result<(), Re
         [b'R', b'a', b'r', b'!', ..] => is("it is a RAR archive"),
         [b'B', b'Z', b'h', ..] => is("it is a bzip2 file"),
         [0xfd, b'7', b'z', b'X', b'Z', ..] => is("it is an xz file"),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => is("it is a zstd file"),
+        [b'M', b'S', b'C', b'F', ..] => is("it is a cabinet file"),
+        bytes if bytes.ends_with(b"ustar") => is("it is a tar archive"),
         [0xef, 0xbb, 0xbf, b'<', ..]
         | [b'<', ..]
         | [0xff, 0xfe, b'<', ..]
@@ -189,10 +209,20 @@ fn end_of_directory<R: Read + Seek>(input: &mut R, length: u64) -> Result<End, R
             })
         });
     let Some((at, _)) = found else {
-        return Err(truncated("the end of its directory is not there"));
+        // An end whose comment would end before the file does.
+        let followed = tail.windows(22).enumerate().any(|(at, bytes)| match bytes {
+            [b'P', b'K', 5, 6, .., low, high] => {
+                at + 22 + usize::from(u16::from_le_bytes([*low, *high])) < tail.len()
+            }
+            _ => false,
+        });
+        return Err(if followed {
+            structure("there are bytes behind its end")
+        } else {
+            truncated("the end of its directory is not there")
+        });
     };
-    let comment = tail.get(at + 22..).unwrap_or_default();
-    if comment.windows(2).any(|pair| pair == b"PK") {
+    if hides_records(tail.get(at + 22..).unwrap_or_default()) {
         return Err(structure("its comment hides records"));
     }
     let position = tail_start + at as u64;
@@ -236,6 +266,14 @@ fn end_of_directory<R: Read + Seek>(input: &mut R, length: u64) -> Result<End, R
         return Err(structure("its directory is not where its end says"));
     }
     Ok(end)
+}
+
+/// True when a comment holds what another reader could take for a record.
+fn hides_records(comment: &[u8]) -> bool {
+    let signatures = [LOCAL, CENTRAL, END, END64, LOCATOR64].map(u32::to_le_bytes);
+    comment
+        .windows(4)
+        .any(|bytes| signatures.iter().any(|signature| bytes == signature))
 }
 
 /// The 64-bit end of the directory, when there is one in front of the other.
@@ -282,7 +320,7 @@ fn central_directory<R: Read + Seek>(
     limits: &ReadLimits,
 ) -> Result<Vec<Central>, ReadError> {
     if end.entries > limits.entries {
-        return Err(ReadError::limit("entries", limits.entries));
+        return Err(ReadError::limit("entries", limits.entries, "entries"));
     }
     // A record is at most 46 bytes and three fields of 64 KiB.
     if end.size > (end.entries + 1) * (46 + 3 * 65_535) {
@@ -321,19 +359,27 @@ fn central(fields: &mut Fields<'_>) -> Result<Central, ReadError> {
     let local = fields.u32().ok_or_else(cut)?;
     let raw_name = fields.bytes(usize::from(name)).ok_or_else(cut)?.to_vec();
     let extra = fields.bytes(usize::from(extra)).ok_or_else(cut)?;
-    fields.bytes(usize::from(comment)).ok_or_else(cut)?;
+    let comment = fields.bytes(usize::from(comment)).ok_or_else(cut)?;
 
-    let shown = String::from_utf8_lossy(&raw_name).into_owned();
+    let shown = shown(&String::from_utf8_lossy(&raw_name));
     let refused = |what: &str| ReadError::refused(&shown, what);
     if flags & 0b10_0000_0100_0001 != 0 {
-        return Err(refused("it is encrypted"));
+        return Err(refused(
+            "it is encrypted, and encrypted entries are not read",
+        ));
     }
     // Level of compression, data descriptor, names in UTF-8.
     if flags & !0b1000_0000_1110 != 0 {
         return Err(refused("it uses features that are not accepted"));
     }
     if !matches!(method, 0 | 8) {
-        return Err(refused("it is neither stored nor deflated"));
+        return Err(refused(&format!(
+            "it is compressed with {}, and only stored and deflated entries are read",
+            method_name(method)
+        )));
+    }
+    if hides_records(comment) {
+        return Err(refused("its comment hides records"));
     }
     if disk != 0 {
         return Err(refused("it is on another disk"));
@@ -342,19 +388,14 @@ fn central(fields: &mut Fields<'_>) -> Result<Central, ReadError> {
     regular(made_by, attributes, folder).map_err(|what| refused(&what))?;
     let mut wide = Wide::read(extra, &shown, &raw_name)?;
     // In the order of the application note: content, packed, offset.
-    let incomplete = || {
-        structure(format!(
-            "the 64-bit fields of '{}' are incomplete",
-            shown.escape_debug()
-        ))
-    };
+    let incomplete = || structure(format!("the 64-bit fields of '{}' are incomplete", shown));
     let length = wide.size(length).ok_or_else(incomplete)?;
     let packed = wide.size(packed).ok_or_else(incomplete)?;
     let local = wide.size(local).ok_or_else(incomplete)?;
     if !wide.used_up() {
         return Err(structure(format!(
             "the 64-bit fields of '{}' are not needed",
-            shown.escape_debug()
+            shown
         )));
     }
     if folder && (length != 0 || packed != 0) {
@@ -377,9 +418,30 @@ fn central(fields: &mut Fields<'_>) -> Result<Central, ReadError> {
     })
 }
 
+/// The name of a compression method, from the ZIP application note.
+fn method_name(method: u16) -> String {
+    let name = match method {
+        1 => "Shrink",
+        2..=5 => "Reduce",
+        6 => "Implode",
+        9 => "Deflate64",
+        12 => "bzip2",
+        14 => "LZMA",
+        93 => "zstd",
+        95 => "xz",
+        98 => "PPMd",
+        99 => "AES encryption",
+        _ => return format!("method {method}"),
+    };
+    name.to_owned()
+}
+
 /// Only regular files and folders: links, devices and pipes are refused.
 fn regular(made_by: u16, attributes: u32, folder: bool) -> Result<(), String> {
     let unix = matches!(made_by >> 8, 3 | 19);
+    if unix && (attributes >> 16) & 0o6000 != 0 && !folder {
+        return Err("it would run with the rights of its owner or group".to_owned());
+    }
     match (attributes >> 16) & 0o170_000 {
         0o120_000 if unix => Err("it is a link".to_owned()),
         0o040_000 if unix && !folder => Err("it is a folder with the name of a file".to_owned()),

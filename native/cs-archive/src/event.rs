@@ -68,6 +68,8 @@ pub struct PackageSummary {
     pub documents: u64,
     /// Items in all documents.
     pub items: u64,
+    /// Documents of users, as Export-CsUserData writes them.
+    pub user_data: u64,
     /// Inflated bytes of all entries.
     pub bytes: u64,
     /// Oddities that do not stop an import, one sentence each: a missing part, a count that is off.

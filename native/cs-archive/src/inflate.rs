@@ -85,18 +85,21 @@ impl<'a, R: Read + Seek> Content<'a, R> {
             return Err(ReadError::limit(
                 "bytes in one entry",
                 self.limits.entry_bytes,
+                "entryBytes",
             ));
         }
         if self.total.0 > self.limits.total_bytes {
             return Err(ReadError::limit(
                 "bytes in all entries",
                 self.limits.total_bytes,
+                "totalBytes",
             ));
         }
         if self.read > RATIO_FROM && self.read / self.entry.packed.max(1) > self.limits.ratio {
             return Err(ReadError::limit(
                 "bytes for each compressed byte",
                 self.limits.ratio,
+                "ratio",
             ));
         }
         if read == 0 && !buffer.is_empty() {

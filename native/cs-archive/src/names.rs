@@ -1,5 +1,7 @@
 //! Names of entries. Nothing is ever extracted to a disk; still, a name that would be a trick elsewhere is refused here.
 
+use cs_model::is_hidden;
+
 use crate::ReadError;
 use crate::directory::Entry;
 
@@ -21,17 +23,21 @@ pub fn clean_name(raw: &[u8], utf8: bool, shown: &str) -> Result<(String, bool),
     if !text.is_ascii() && !utf8 {
         return refused("its name is not ASCII and not marked as UTF-8");
     }
-    if text.chars().any(is_deceptive) {
+    if text.chars().any(is_hidden) {
         return refused("its name holds control characters");
     }
-    // Old tools write backslashes.
+    // Old tools write backslashes; others begin each name at the current folder, and have an entry for that folder too.
     let text = text.replace('\\', "/");
+    if text == "./" {
+        return Ok((".".to_owned(), true));
+    }
+    let text = text.strip_prefix("./").unwrap_or(&text);
     let (name, folder) = text
         .strip_suffix('/')
-        .map_or((text.as_str(), false), |name| (name, true));
+        .map_or((text, false), |name| (name, true));
     for component in name.split('/') {
         if component.is_empty() || component == "." || component == ".." {
-            return refused("its name leads out of the package");
+            return refused("its name leads out of the package, or is no plain path");
         }
         if component.contains(':') {
             return refused("its name holds a drive or a stream");
@@ -61,10 +67,15 @@ pub fn clean_name(raw: &[u8], utf8: bool, shown: &str) -> Result<(String, bool),
     Ok((name.to_owned(), folder))
 }
 
-/// Control characters, and those that change how the text around them is shown.
-fn is_deceptive(letter: char) -> bool {
-    letter.is_control()
-        || matches!(letter, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+/// What macOS adds beside the files of a folder.
+const MAC_FOLDER: &str = "__MACOSX/";
+
+/// Leaves out what macOS adds when it zips a folder: attributes of the files, which are no part of a package. Returns how many
+/// entries they were.
+pub fn leave_out_attributes(entries: &mut Vec<Entry>) -> usize {
+    let before = entries.len();
+    entries.retain(|entry| !entry.name.starts_with(MAC_FOLDER));
+    before - entries.len()
 }
 
 /// Takes away one folder that wraps all entries, as re-zipping a folder leaves it.

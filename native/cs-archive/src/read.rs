@@ -3,7 +3,8 @@
 use std::io::{Read, Seek};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 
-use crate::directory::{Entry, entries};
+use crate::directory::{Entries, Entry, entries};
+use crate::error::shown;
 use crate::inflate::{Content, Total};
 use crate::names::DOC_ITEM_SET;
 use crate::scan::{Discard, Scanner};
@@ -27,13 +28,24 @@ pub fn read<R: Read + Seek + Send>(
     stop: &dyn Fn() -> bool,
     each: &mut dyn FnMut(PackageEvent) -> Result<(), ReadError>,
 ) -> Result<PackageSummary, ReadError> {
-    let entries = entries(input, limits)?;
+    let Entries {
+        files: entries,
+        left_out,
+    } = entries(input, limits)?;
     if !entries
         .iter()
         .any(|entry| role(entry) == PartRole::DocItemSet)
     {
+        let in_a_folder = |entry: &&Entry| {
+            let (_, name) = entry.name.rsplit_once('/').unwrap_or_default();
+            name.eq_ignore_ascii_case(DOC_ITEM_SET)
+        };
         return Err(ReadError::Missing {
             part: DOC_ITEM_SET.to_owned(),
+            found: entries
+                .iter()
+                .find(in_a_folder)
+                .map(|entry| shown(&entry.name)),
         });
     }
     let (filled, pieces) = sync_channel(BUFFERS);
@@ -52,6 +64,20 @@ pub fn read<R: Read + Seek + Send>(
         // Its own error came over the channel already, in its place among the bytes.
         let mut summary = outcome?;
         summary.bytes = total?;
+        // An import makes the store equal to the package, so one without a configuration would empty it.
+        if summary.documents == 0 {
+            let what = "there is no document in its DocItemSet.xml";
+            return Err(ReadError::NoConfiguration { what });
+        }
+        if summary.documents == summary.user_data {
+            let what = "all its documents are data of users, as Export-CsUserData writes them";
+            return Err(ReadError::NoConfiguration { what });
+        }
+        if left_out > 0 {
+            summary.warnings.push(format!(
+                "The folder __MACOSX, which macOS adds when it zips, was left out; it held {left_out} entries."
+            ));
+        }
         Ok(summary)
     })
 }

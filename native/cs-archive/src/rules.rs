@@ -2,6 +2,7 @@
 
 use crate::ReadLimits;
 use crate::decode::Form;
+use crate::namespaces::{Misdeclared, Namespaces};
 use crate::tag;
 
 /// Why a piece of markup is refused.
@@ -10,15 +11,16 @@ pub enum Broken {
     /// Not well formed.
     Rule(String),
     /// More than a limit allows.
-    Limit(&'static str, u64),
+    /// Its name in the plural, its value, and its name in `settings.json`.
+    Limit(&'static str, u64, &'static str),
 }
 
 fn rule<T>(what: impl Into<String>) -> Result<T, Broken> {
     Err(Broken::Rule(what.into()))
 }
 
-fn limit<T>(what: &'static str, limit: usize) -> Result<T, Broken> {
-    Err(Broken::Limit(what, limit as u64))
+fn limit<T>(what: &'static str, limit: usize, setting: &'static str) -> Result<T, Broken> {
+    Err(Broken::Limit(what, limit as u64, setting))
 }
 
 /// What is open and declared at the current place of a document.
@@ -28,10 +30,12 @@ pub struct Rules<'l> {
     names: String,
     /// Where each name starts, and how many namespaces were declared before its element.
     open: Vec<(usize, usize)>,
-    namespaces: Vec<(String, String)>,
+    namespaces: Namespaces,
     elements: u64,
     rooted: bool,
     started: bool,
+    /// It declares that it holds nothing but ASCII.
+    ascii: bool,
 }
 
 /// An attribute as it is written.
@@ -43,20 +47,26 @@ pub struct RawAttribute<'t> {
     pub value: &'t str,
 }
 
-const XML: &str = "http://www.w3.org/XML/1998/namespace";
-const XMLNS: &str = "http://www.w3.org/2000/xmlns/";
-
 impl<'l> Rules<'l> {
     pub fn new(limits: &'l ReadLimits) -> Self {
         Self {
             limits,
             names: String::new(),
             open: Vec::new(),
-            namespaces: Vec::new(),
+            namespaces: Namespaces::default(),
             elements: 0,
             rooted: false,
             started: false,
+            ascii: false,
         }
+    }
+
+    /// A piece of the document must be in the encoding that it declares.
+    pub fn encoded(&self, raw: &str) -> Result<(), Broken> {
+        if self.ascii && !raw.is_ascii() {
+            return rule("it declares the encoding 'us-ascii' and is not in it");
+        }
+        Ok(())
     }
 
     /// How many elements are open.
@@ -74,18 +84,18 @@ impl<'l> Rules<'l> {
         self.started = true;
         attributes.clear();
         if tag.len() > self.limits.tag_bytes {
-            return limit("bytes in one start tag", self.limits.tag_bytes);
+            return limit("bytes in one start tag", self.limits.tag_bytes, "tagBytes");
         }
         if self.open.is_empty() && self.rooted {
             return rule("there is a second root element");
         }
         self.rooted = true;
         if self.open.len() >= self.limits.depth {
-            return limit("levels of elements", self.limits.depth);
+            return limit("levels of elements", self.limits.depth, "depth");
         }
         self.elements += 1;
         if self.elements > self.limits.elements {
-            return Err(Broken::Limit("elements", self.limits.elements));
+            return Err(Broken::Limit("elements", self.limits.elements, "elements"));
         }
         let before = self.namespaces.len();
         let name = match tag::plain(tag, self.limits, attributes) {
@@ -144,7 +154,7 @@ impl<'l> Rules<'l> {
     /// Text between markup, without references.
     pub fn text(&mut self, text: &str) -> Result<(), Broken> {
         if text.len() > self.limits.text_bytes {
-            return limit("bytes in one text", self.limits.text_bytes);
+            return limit("bytes in one text", self.limits.text_bytes, "textBytes");
         }
         if self.open.is_empty() {
             let blank = text
@@ -178,7 +188,11 @@ impl<'l> Rules<'l> {
     /// A CDATA section.
     pub fn cdata(&mut self, text: &str) -> Result<(), Broken> {
         if text.len() > self.limits.text_bytes {
-            return limit("bytes in one CDATA section", self.limits.text_bytes);
+            return limit(
+                "bytes in one CDATA section",
+                self.limits.text_bytes,
+                "textBytes",
+            );
         }
         if self.open.is_empty() {
             return rule("there is a CDATA section outside the root element");
@@ -190,7 +204,7 @@ impl<'l> Rules<'l> {
     pub fn comment(&mut self, text: &str) -> Result<(), Broken> {
         self.started = true;
         if text.len() > self.limits.text_bytes {
-            return limit("bytes in one comment", self.limits.text_bytes);
+            return limit("bytes in one comment", self.limits.text_bytes, "textBytes");
         }
         if text.contains("--") || text.ends_with('-') {
             return rule("a comment holds --");
@@ -205,6 +219,7 @@ impl<'l> Rules<'l> {
             return limit(
                 "bytes in one processing instruction",
                 self.limits.text_bytes,
+                "textBytes",
             );
         }
         let target = text.split(is_space).next().unwrap_or_default();
@@ -240,15 +255,22 @@ impl<'l> Rules<'l> {
             None => return rule("its XML declaration has no version"),
         }
         if let Some(encoding) = next("encoding") {
-            let utf16 = encoding.to_ascii_lowercase().starts_with("utf-16");
-            let utf8 =
-                encoding.eq_ignore_ascii_case("utf-8") || encoding.eq_ignore_ascii_case("us-ascii");
+            let name = encoding.to_ascii_lowercase();
+            let utf16 = matches!(name.as_str(), "utf-16" | "utf-16le" | "utf-16be");
+            self.ascii = name == "us-ascii";
+            let utf8 = self.ascii || name == "utf-8";
             match form {
                 Form::Utf8 if utf8 => {}
                 Form::Utf16Little | Form::Utf16Big if utf16 => {}
-                _ => {
+                _ if utf8 || utf16 => {
                     return rule(format!(
                         "it declares the encoding {}, which it is not in",
+                        shown(encoding)
+                    ));
+                }
+                _ => {
+                    return rule(format!(
+                        "it declares the encoding {}, which is not read: save it as UTF-8",
                         shown(encoding)
                     ));
                 }
@@ -279,7 +301,7 @@ impl<'l> Rules<'l> {
 
     fn check_name(&self, name: &str) -> Result<(), Broken> {
         if name.len() > self.limits.name_bytes {
-            return limit("bytes in one name", self.limits.name_bytes);
+            return limit("bytes in one name", self.limits.name_bytes, "nameBytes");
         }
         // Almost all names are plain.
         let plain =
@@ -346,7 +368,11 @@ impl<'l> Rules<'l> {
             check_value(name, value)?;
             attributes.push(RawAttribute { name, value });
             if attributes.len() > self.limits.attributes {
-                return limit("attributes in one element", self.limits.attributes);
+                return limit(
+                    "attributes in one element",
+                    self.limits.attributes,
+                    "attributes",
+                );
             }
             rest = behind;
         }
@@ -362,29 +388,17 @@ impl<'l> Rules<'l> {
                     None => continue,
                 },
             };
-            let uri = attribute.value;
-            if prefix == "xmlns" || uri == XMLNS || (prefix == "xml") != (uri == XML) {
-                return rule(format!("the prefix {} is reserved", shown(prefix)));
+            match self.namespaces.declare(prefix, attribute.value) {
+                Ok(()) => {}
+                Err(Misdeclared::Reserved) => {
+                    return rule(format!("the prefix {} is reserved", shown(prefix)));
+                }
+                Err(Misdeclared::Unbound) => {
+                    return rule(format!("the prefix {} is bound to nothing", shown(prefix)));
+                }
             }
-            if uri.is_empty() && !prefix.is_empty() {
-                return rule(format!("the prefix {} is bound to nothing", shown(prefix)));
-            }
-            self.namespaces.push((prefix.to_owned(), uri.to_owned()));
         }
         Ok(())
-    }
-
-    fn namespace(&self, prefix: &str) -> Option<&str> {
-        let declared = self
-            .namespaces
-            .iter()
-            .rev()
-            .find(|(known, _)| known == prefix);
-        match declared {
-            Some((_, uri)) => Some(uri),
-            None if prefix == "xml" => Some(XML),
-            None => None,
-        }
     }
 
     /// Every prefix must be declared, and no attribute may be there twice under two prefixes.
@@ -400,7 +414,7 @@ impl<'l> Rules<'l> {
             {
                 return rule(format!("{} is not a qualified name", shown(name)));
             }
-            match self.namespace(prefix) {
+            match self.namespaces.find(prefix) {
                 Some(uri) => Ok(Some((prefix.len() + 1, uri.to_owned()))),
                 None => rule(format!("the prefix {} is not declared", shown(prefix))),
             }

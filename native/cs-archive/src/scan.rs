@@ -88,6 +88,7 @@ impl<'l> Scanner<'l> {
             return Err(ReadError::limit(
                 "bytes in one piece of markup or text",
                 limit,
+                "textBytes",
             ));
         }
         if let Err(what) = decoded {
@@ -112,12 +113,8 @@ impl<'l> Scanner<'l> {
         last: bool,
         sink: &mut dyn Sink,
     ) -> Result<usize, ReadError> {
-        // The tokenizer drops a byte order mark wherever it starts, and does not count it.
-        let base = if window.starts_with(MARK) {
-            MARK.len_utf8()
-        } else {
-            0
-        };
+        // The tokenizer drops a byte order mark wherever it starts, and does not count it. Inside a document it is text.
+        let base = window.len() - window.trim_start_matches(MARK).len();
         let mut reader = Reader::from_str(window.get(base..).unwrap_or_default());
         let config = reader.config_mut();
         config.check_end_names = false;
@@ -125,19 +122,19 @@ impl<'l> Scanner<'l> {
         config.trim_markup_names_in_closing_tags = false;
         let mut attributes = Vec::new();
         let mut start = 0;
-        if base > 0 {
-            let mark = window.get(..base).unwrap_or_default();
-            self.rules
-                .text(mark)
-                .map_err(|broken| self.broken(window, 0, broken))?;
-            sink.token(Token::Other, mark, self.rules.depth())?;
-            start = base;
-        }
         loop {
             let event = match reader.read_event() {
+                Ok(Event::Eof) if start < base && last => {
+                    self.marks(window, base, sink)?;
+                    return Ok(base);
+                }
                 Ok(Event::Eof) => return Ok(start),
                 Ok(event) => event,
                 Err(error) => {
+                    if start < base {
+                        self.marks(window, base, sink)?;
+                        start = base;
+                    }
                     let rest = window.get(start..).unwrap_or_default();
                     if is_doctype(rest) {
                         return Err(self.fault(window, start, "a DOCTYPE is not accepted"));
@@ -152,6 +149,10 @@ impl<'l> Scanner<'l> {
             if end == window.len() && !last && matches!(event, Event::Text(_)) {
                 return Ok(start);
             }
+            if start < base && !matches!(event, Event::Text(_)) {
+                self.marks(window, base, sink)?;
+                start = base;
+            }
             let raw = window.get(start..end).unwrap_or_default();
             self.token(&event, raw, &mut attributes, sink)
                 .map_err(|stop| match stop {
@@ -160,6 +161,15 @@ impl<'l> Scanner<'l> {
                 })?;
             start = end;
         }
+    }
+
+    /// Marks that no other text follows.
+    fn marks(&mut self, window: &str, length: usize, sink: &mut dyn Sink) -> Result<(), ReadError> {
+        let marks = window.get(..length).unwrap_or_default();
+        self.rules
+            .text(marks)
+            .map_err(|broken| self.broken(window, 0, broken))?;
+        sink.token(Token::Other, marks, self.rules.depth())
     }
 
     fn token<'t>(
@@ -173,6 +183,7 @@ impl<'l> Scanner<'l> {
             raw.get(before..raw.len().saturating_sub(after))
                 .unwrap_or_default()
         };
+        self.rules.encoded(raw)?;
         let level = self.rules.depth();
         let form = self.decoder.form().unwrap_or(Form::Utf8);
         let mut shown = Cow::Borrowed(raw);
@@ -239,7 +250,7 @@ impl<'l> Scanner<'l> {
     fn broken(&self, window: &str, at: usize, broken: Broken) -> ReadError {
         match broken {
             Broken::Rule(what) => self.fault(window, at, &what),
-            Broken::Limit(what, limit) => ReadError::limit(what, limit),
+            Broken::Limit(what, limit, setting) => ReadError::limit(what, limit, setting),
         }
     }
 

@@ -3,15 +3,14 @@
 use cs_model::{Authority, ContentHash, DocumentId, DocumentKey, ItemKey, ScopeClass, Uuid};
 use sha2::{Digest, Sha256};
 
+use crate::error::shown;
+use crate::item_key::{KeyReader, value};
 use crate::rules::RawAttribute;
 use crate::scan::{Sink, Token};
 use crate::{PackageEvent, PackageSummary, ReadError, ReadLimits};
 
 /// The most bytes of an item in one event.
 pub const CHUNK_BYTES: usize = 256 * 1024;
-
-/// The most bytes of an item's key that become its text; longer ones become a hash.
-const KEY_BYTES: usize = 1024;
 
 /// What an element on the way to an item is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +41,8 @@ pub struct Splitter<'a> {
 struct Document {
     name: Option<String>,
     key: Key,
+    /// What a payload without a key is known to be.
+    known: Option<DocumentKey>,
     begun: bool,
     frame: Vec<u8>,
     items: u64,
@@ -59,18 +60,25 @@ struct Key {
 }
 
 struct Item {
+    /// The level of its element; for a text, of the elements beside it.
     level: usize,
-    anchored: bool,
+    form: ItemForm,
     hash: Sha256,
     length: u64,
     chunk: Vec<u8>,
-    key: Vec<(String, String)>,
-    service: Vec<(String, String)>,
-    /// What stands inside the `Key` element.
-    inside: Option<String>,
-    in_key: bool,
-    other_children: bool,
+    key: KeyReader,
     signature: Option<Uuid>,
+}
+
+/// What an item is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ItemForm {
+    /// An `Item` of a dictionary.
+    Anchored,
+    /// Any other element that is a payload.
+    Bare,
+    /// A payload that was put in as text, its markup escaped.
+    Text,
 }
 
 impl<'a> Splitter<'a> {
@@ -120,6 +128,7 @@ impl<'a> Splitter<'a> {
             return Err(ReadError::limit(
                 "bytes of a document outside its items",
                 self.limits.frame_bytes as u64,
+                "frameBytes",
             ));
         }
         Ok(())
@@ -130,13 +139,31 @@ impl<'a> Splitter<'a> {
         self.flush_text()?;
         self.summary.documents += 1;
         if self.summary.documents > self.limits.documents {
-            return Err(ReadError::limit("documents", self.limits.documents));
+            return Err(ReadError::limit(
+                "documents",
+                self.limits.documents,
+                "documents",
+            ));
         }
+        let name = attribute(attributes, "Name");
+        self.check_name(name.as_deref())?;
         self.document = Some(Document {
-            name: attribute(attributes, "Name"),
+            name,
             ..Document::default()
         });
         Ok(())
+    }
+
+    /// What names a document goes into messages and into the log, so it must be short.
+    fn check_name(&self, name: Option<&str>) -> Result<(), ReadError> {
+        if name.is_none_or(|name| name.len() <= self.limits.name_bytes) {
+            return Ok(());
+        }
+        Err(ReadError::limit(
+            "bytes in the name of a document",
+            self.limits.name_bytes as u64,
+            "nameBytes",
+        ))
     }
 
     fn end_document(&mut self) -> Result<(), ReadError> {
@@ -145,7 +172,7 @@ impl<'a> Splitter<'a> {
             if let Some(count) = document.count
                 && count != document.items
             {
-                let name = document.name.unwrap_or_default();
+                let name = shown(&document.name.unwrap_or_default());
                 let what = format!(
                     "The document {name} says that it holds {count} items; it holds {}.",
                     document.items
@@ -166,16 +193,20 @@ impl<'a> Splitter<'a> {
             return Ok(());
         };
         document.begun = true;
-        let id = match (document.key.document_key(), &document.name) {
+        let key = document.key.document_key().or(document.known.take());
+        let id = match (key, &document.name) {
             (Some(key), _) => DocumentId::Keyed(key),
             (None, Some(name)) => DocumentId::parse(name),
             (None, None) => DocumentId::Named(format!("#{number}")),
         };
+        let of_user = |name: &String| name.starts_with("urn:lcd:") || name.starts_with("urn:hcd:");
+        let is_of_user = document.name.as_ref().is_some_and(of_user);
+        self.summary.user_data += u64::from(is_of_user);
         let (name, head) = (document.name.clone(), std::mem::take(&mut document.frame));
         (self.out)(PackageEvent::DocumentStart { id, name, head })
     }
 
-    fn begin_item(&mut self, level: usize, anchored: bool) -> Result<(), ReadError> {
+    fn begin_item(&mut self, level: usize, form: ItemForm) -> Result<(), ReadError> {
         self.announce()?;
         let Some(document) = &mut self.document else {
             return Ok(());
@@ -183,21 +214,21 @@ impl<'a> Splitter<'a> {
         document.items += 1;
         self.summary.items += 1;
         if document.items > self.limits.items {
-            return Err(ReadError::limit("items in one document", self.limits.items));
+            return Err(ReadError::limit(
+                "items in one document",
+                self.limits.items,
+                "items",
+            ));
         }
         let lead = std::mem::take(&mut document.frame);
         (self.out)(PackageEvent::ItemStart { lead })?;
         self.item = Some(Item {
             level,
-            anchored,
+            form,
             hash: Sha256::new(),
             length: 0,
             chunk: Vec::new(),
-            key: Vec::new(),
-            service: Vec::new(),
-            inside: None,
-            in_key: false,
-            other_children: false,
+            key: KeyReader::default(),
             signature: None,
         });
         Ok(())
@@ -209,8 +240,8 @@ impl<'a> Splitter<'a> {
         };
         let number = self.document.as_ref().map_or(1, |document| document.items);
         item.flush(self.out)?;
-        let key = if item.anchored {
-            item.key_text()
+        let key = if item.form == ItemForm::Anchored {
+            item.key.finish()
         } else {
             bare_key(number)
         };
@@ -231,6 +262,7 @@ impl<'a> Splitter<'a> {
         raw: &str,
         level: usize,
     ) -> Result<(), ReadError> {
+        self.end_text(level)?;
         if let Some(item) = &mut self.item {
             item.element(local(name), attributes, level, empty);
             return self.keep(raw);
@@ -257,8 +289,19 @@ impl<'a> Splitter<'a> {
         }
         let anchored_item = parent == Some(Kind::Dictionary) && local(name) == "Item";
         let bare_item = parent == Some(Kind::Data) && kind != Kind::Anchored;
+        if bare_item
+            && let Some(document) = &mut self.document
+            && is_topology(name, attributes)
+        {
+            document.known = Some(DocumentKey::topology());
+        }
         if anchored_item || bare_item {
-            self.begin_item(level, anchored_item)?;
+            let form = if anchored_item {
+                ItemForm::Anchored
+            } else {
+                ItemForm::Bare
+            };
+            self.begin_item(level, form)?;
             self.keep(raw)?;
             return if empty { self.end_item() } else { Ok(()) };
         }
@@ -280,6 +323,20 @@ impl<'a> Splitter<'a> {
                 _ => {}
             }
         }
+        if matches!(kind, Kind::Key | Kind::Other)
+            && let Some(document) = &self.document
+        {
+            let key = &document.key;
+            for part in [
+                &key.scope,
+                &key.namespace,
+                &key.element,
+                &key.class,
+                &key.authority,
+            ] {
+                self.check_name(part.as_deref())?;
+            }
+        }
         self.keep(raw)?;
         if !empty {
             self.path.push(kind);
@@ -287,9 +344,20 @@ impl<'a> Splitter<'a> {
         Ok(())
     }
 
+    /// A payload that is a text ends before the next element at its level, and with the element around it.
+    fn end_text(&mut self, level: usize) -> Result<(), ReadError> {
+        match &self.item {
+            Some(item) if item.form == ItemForm::Text && level <= item.level => self.end_item(),
+            _ => Ok(()),
+        }
+    }
+
     fn end(&mut self, raw: &str, level: usize) -> Result<(), ReadError> {
+        self.end_text(level)?;
         if let Some(item) = &mut self.item {
-            item.in_key &= level > item.level + 1;
+            if item.form == ItemForm::Anchored {
+                item.key.end(level - item.level);
+            }
             let ends = level == item.level;
             self.keep(raw)?;
             return if ends { self.end_item() } else { Ok(()) };
@@ -312,10 +380,16 @@ impl Sink for Splitter<'_> {
             } => self.start(name, attributes, empty, raw, level),
             Token::End => self.end(raw, level),
             Token::Other => {
-                if let Some(item) = &mut self.item
-                    && item.in_key
-                {
-                    item.note(raw);
+                match &mut self.item {
+                    Some(item) if item.form == ItemForm::Anchored => {
+                        item.key.text(level - item.level, raw);
+                    }
+                    None if self.path.get(level.wrapping_sub(1)) == Some(&Kind::Data)
+                        && is_text(raw) =>
+                    {
+                        self.begin_item(level, ItemForm::Text)?;
+                    }
+                    _ => {}
                 }
                 self.keep(raw)
             }
@@ -371,81 +445,15 @@ impl Item {
 
     /// An element inside the item: its key and its value carry what names it.
     fn element(&mut self, name: &str, attributes: &[RawAttribute<'_>], level: usize, empty: bool) {
-        if !self.anchored {
+        if self.form != ItemForm::Anchored {
             return;
         }
         let inner = level - self.level;
-        if inner == 1 {
-            match name {
-                "Key" => {
-                    self.key = all(attributes);
-                    self.in_key = !empty;
-                }
-                "Value" => {
-                    self.signature = attribute(attributes, "Signature")
-                        .and_then(|text| Uuid::parse_str(&text).ok())
-                }
-                _ => {}
-            }
-        } else if self.in_key {
-            if inner == 2 && name == "ServiceId" && self.service.is_empty() {
-                self.service = all(attributes);
-            } else {
-                self.other_children = true;
-            }
-            let written: Vec<String> = attributes
-                .iter()
-                .map(|a| format!(" {}={}", a.name, a.value))
-                .collect();
-            self.note(&format!("<{name}{}>", written.concat()));
+        if inner == 1 && name == "Value" {
+            self.signature =
+                attribute(attributes, "Signature").and_then(|text| Uuid::parse_str(&text).ok());
         }
-    }
-
-    fn note(&mut self, raw: &str) {
-        self.inside.get_or_insert_default().push_str(raw.trim());
-    }
-
-    fn key_text(&self) -> ItemKey {
-        let find = |list: &[(String, String)], name: &str| {
-            list.iter()
-                .find(|(known, _)| known == name)
-                .map(|(_, value)| value.clone())
-        };
-        let text = if self.other_children {
-            format!("Key:{}", self.inside.as_deref().unwrap_or_default())
-        } else if let (Some(site), Some(role), Some(instance)) = (
-            find(&self.service, "SiteId"),
-            find(&self.service, "RoleName"),
-            find(&self.service, "Instance"),
-        ) {
-            format!("Service:{site}-{role}-{instance}")
-        } else if let Some(tag) = find(&self.key, "TagId") {
-            match find(&self.key, "Name") {
-                Some(name) => format!("Tag:{tag}:{name}"),
-                None => format!("Tag:{tag}"),
-            }
-        } else if let Some(site) = find(&self.key, "SiteId").filter(|_| self.key.len() == 1) {
-            format!("Site:{site}")
-        } else if self.key.is_empty() {
-            match self.inside.as_deref() {
-                None | Some("") => "Global".to_owned(),
-                Some(inside) => format!("Key:{inside}"),
-            }
-        } else {
-            let pairs: Vec<String> = self
-                .key
-                .iter()
-                .map(|(name, value)| format!("{name}={value}"))
-                .collect();
-            pairs.join(";")
-        };
-        if text.len() <= KEY_BYTES {
-            return ItemKey(text);
-        }
-        ItemKey(format!(
-            "Key:{}",
-            ContentHash(Sha256::digest(text.as_bytes()).into())
-        ))
+        self.key.element(inner, name, attributes, empty);
     }
 }
 
@@ -458,6 +466,23 @@ fn bare_key(number: u64) -> ItemKey {
     }
 }
 
+/// True for the topology in its own namespace, which is known without a key.
+fn is_topology(name: &str, attributes: &[RawAttribute<'_>]) -> bool {
+    let topology = DocumentKey::topology();
+    let declaration = match name.rsplit_once(':') {
+        Some((prefix, _)) => format!("xmlns:{prefix}"),
+        None => "xmlns".to_owned(),
+    };
+    local(name) == topology.element
+        && attribute(attributes, &declaration).is_some_and(|found| found == topology.namespace)
+}
+
+/// True for text that is more than white space, for references and for CDATA sections.
+fn is_text(raw: &str) -> bool {
+    let blank = |letter: char| matches!(letter, ' ' | '\t' | '\r' | '\n' | '\u{feff}');
+    !raw.starts_with("<!--") && !raw.starts_with("<?") && !raw.chars().all(blank)
+}
+
 fn local(name: &str) -> &str {
     name.rsplit(':').next().unwrap_or(name)
 }
@@ -466,19 +491,5 @@ fn attribute(attributes: &[RawAttribute<'_>], name: &str) -> Option<String> {
     attributes
         .iter()
         .find(|attribute| attribute.name == name)
-        .map(|attribute| unescaped(attribute.value))
-}
-
-fn all(attributes: &[RawAttribute<'_>]) -> Vec<(String, String)> {
-    let declares = |name: &str| name == "xmlns" || name.starts_with("xmlns:");
-    attributes
-        .iter()
-        .filter(|attribute| !declares(attribute.name))
-        .map(|attribute| (attribute.name.to_owned(), unescaped(attribute.value)))
-        .collect()
-}
-
-fn unescaped(value: &str) -> String {
-    quick_xml::escape::unescape(value)
-        .map_or_else(|_| value.to_owned(), std::borrow::Cow::into_owned)
+        .map(|attribute| value(attribute.value))
 }

@@ -6,11 +6,10 @@
 
 mod support;
 
-use cs_archive::{
-    EntryPlan, PackageReader, PackageWriter, ReadLimits, deflate_run, package_length,
-};
+use cs_archive::xml::XmlCheck;
+use cs_archive::{PackageEvent, PackageReader, ReadLimits};
 use proptest::prelude::*;
-use support::{Fake, SET, events, keys, parts, zip};
+use support::{Fake, SET, events, keys, parts, write, zip};
 
 fn set_of(package: &[u8]) -> Vec<u8> {
     let (events, _) = events(package).unwrap();
@@ -103,6 +102,22 @@ fn every_ordinary_way_of_zipping_is_read() {
             })],
         ),
         (
+            "what macOS adds",
+            vec![
+                Fake::new("Export/DocItemSet.xml", SET),
+                Fake::new("Export/Header.xml", "<Header/>"),
+                Fake::new("__MACOSX/Export/._Header.xml", "\0\u{5}\u{16}\u{7}"),
+            ],
+        ),
+        (
+            "names at the current folder",
+            vec![
+                Fake::new("./", "").with(|e| e.deflated = false),
+                Fake::new("./Header.xml", "<Header/>"),
+                Fake::new("./DocItemSet.xml", SET),
+            ],
+        ),
+        (
             "other parts",
             vec![
                 set.clone(),
@@ -180,6 +195,120 @@ fn wrong_count_is_a_warning() {
     );
 }
 
+fn set_with(documents: &str) -> Vec<u8> {
+    let set = format!("<DocItemSet>{documents}</DocItemSet>");
+    zip(&[Fake::new("DocItemSet.xml", set)])
+}
+
+#[test]
+fn what_was_left_out_is_told() {
+    let mac = Fake::new("__MACOSX/._DocItemSet.xml", "\0\u{5}");
+    let (_, summary) = events(&zip(&[Fake::new("DocItemSet.xml", SET), mac])).unwrap();
+    assert_eq!(
+        summary.warnings,
+        ["The folder __MACOSX, which macOS adds when it zips, was left out; it held 1 entries."]
+    );
+}
+
+#[test]
+fn a_payload_may_be_text() {
+    // Longer than what may stand outside of items.
+    let long = "&lt;a b='1'/&gt; <![CDATA[<b/>]]>".repeat(50_000);
+    let documents = format!(
+        "<DocItem Name=\"t\"><Data>\n {long}<!-- end --></Data></DocItem><DocItem Name=\"u\"><Data> </Data></DocItem>"
+    );
+    let (events, summary) = events(&set_with(&documents)).unwrap();
+    assert_eq!(
+        keys(&events),
+        [
+            ("t".to_owned(), vec!["Global".to_owned()]),
+            ("u".to_owned(), Vec::new())
+        ]
+    );
+    assert_eq!(summary.items, 1);
+    let set = format!("<DocItemSet>{documents}</DocItemSet>");
+    assert!(parts(&events).remove(0).1 == set.as_bytes());
+}
+
+#[test]
+fn a_bare_topology_is_the_topology() {
+    let namespace = "urn:schema:Microsoft.Rtc.Management.Deploy.Topology.2008";
+    let id = |payload: &str| {
+        let documents = format!("<DocItem Name=\"x\"><Data>{payload}</Data></DocItem>");
+        let (events, _) = events(&set_with(&documents)).unwrap();
+        keys(&events).remove(0).0
+    };
+    let topology = cs_model::DocumentKey::topology().to_string();
+    assert_eq!(id(&format!("<Topology xmlns=\"{namespace}\"/>")), topology);
+    assert_eq!(
+        id(&format!(
+            "<t:Topology A='1' xmlns:t='{namespace}'></t:Topology>"
+        )),
+        topology
+    );
+    assert_eq!(id("<Topology xmlns=\"urn:other\"/>"), "x");
+    assert_eq!(id("<Topology/>"), "x");
+}
+
+#[test]
+fn keys_of_items_are_read_in_every_form() {
+    let cases = [
+        ("<Key/>", "Global"),
+        ("<Key><!-- none --> </Key>", "Global"),
+        ("<Key TagId=\"1\" Name=\"R &amp; D\"/>", "Tag:1:R & D"),
+        (
+            "<Key>\n<TagId>1</TagId>\n<Name>R &amp; <![CDATA[D]]></Name></Key>",
+            "Tag:1:R & D",
+        ),
+        (
+            "<Key xmlns:x=\"urn:x\"><x:TagId> 1 </x:TagId></Key>",
+            "Tag:1",
+        ),
+        ("<Key SiteId='2'/>", "Site:2"),
+        ("<Key><SiteId>2</SiteId></Key>", "Site:2"),
+        (
+            "<Key><ServiceId SiteId=\"1\" RoleName=\"R\" Instance=\"2\"/></Key>",
+            "Service:1-R-2",
+        ),
+        (
+            "<Key><ServiceId><SiteId>1</SiteId><RoleName>R</RoleName><Instance>2</Instance></ServiceId></Key>",
+            "Service:1-R-2",
+        ),
+        // What else a key holds makes it another one.
+        ("<Key TagId=\"1\" Tenant=\"a\"/>", "TagId=1;Tenant=a"),
+        ("<Key Tenant=\"a\nb\"/>", "Tenant=a b"),
+        ("<Key A=\"1\"><m y=\"1\"/></Key>", "Key:A=1<m y=1></>"),
+        ("<Key A=\"2\"><m y=\"1\"/></Key>", "Key:A=2<m y=1></>"),
+        ("<Key><m><n>1</n></m></Key>", "Key:m=<m><n>1</></>"),
+        ("<Key>text</Key>", "Key:text"),
+    ];
+    for (key, expected) in cases {
+        let documents = format!(
+            "<DocItem Name=\"d\"><Data><AnchoredXml><Dictionary><Item>{key}<Value/></Item></Dictionary></AnchoredXml></Data></DocItem>"
+        );
+        let (events, _) = events(&set_with(&documents)).unwrap();
+        assert_eq!(keys(&events).remove(0).1, [expected], "{key}");
+    }
+}
+
+#[test]
+fn byte_order_marks_inside_a_document_are_text() {
+    let document = "\u{feff}<a>\u{feff}&amp;\u{feff}\u{feff}<b/>\u{feff}\u{feff}text</a>";
+    let limits = ReadLimits::default();
+    for first in 0..=document.len() {
+        for second in first..=document.len() {
+            let bytes = document.as_bytes();
+            let mut check = XmlCheck::new("a", &limits);
+            for piece in [&bytes[..first], &bytes[first..second], &bytes[second..]] {
+                check.push(piece).unwrap();
+            }
+            check.finish().unwrap();
+        }
+    }
+    let twice = "\u{feff}\u{feff}<a/>";
+    assert!(cs_archive::xml::check_xml(twice.as_bytes(), "a", &limits).is_err());
+}
+
 #[test]
 fn large_items_come_in_small_chunks() {
     let row = "<R A=\"some value\">0123456789</R>";
@@ -192,7 +321,7 @@ fn large_items_come_in_small_chunks() {
     let mut reader = PackageReader::open(file, ReadLimits::default()).unwrap();
     let mut length = 0;
     while let Some(event) = reader.next().unwrap() {
-        if let cs_archive::PackageEvent::ItemChunk(chunk) = event {
+        if let PackageEvent::ItemChunk(chunk) = event {
             assert!(chunk.len() <= 256 * 1024);
             length += chunk.len();
         }
@@ -201,42 +330,12 @@ fn large_items_come_in_small_chunks() {
     assert_eq!(reader.finish().unwrap().items, 1);
 }
 
-fn write(parts: &[(String, Vec<Vec<u8>>)]) -> Vec<u8> {
-    let runs: Vec<Vec<_>> = parts
-        .iter()
-        .map(|(_, runs)| runs.iter().map(|run| deflate_run(run).unwrap()).collect())
-        .collect();
-    let plans: Vec<EntryPlan> = parts
-        .iter()
-        .zip(&runs)
-        .map(|((name, _), runs)| {
-            let mut plan = EntryPlan::new(name);
-            for run in runs {
-                plan.add(run.crc32, run.length, run.data.len() as u64);
-            }
-            plan
-        })
-        .collect();
-    let mut out = Vec::new();
-    let mut writer = PackageWriter::new(&mut out, &plans);
-    for runs in &runs {
-        writer.begin_entry().unwrap();
-        for run in runs {
-            writer.run(&run.data).unwrap();
-        }
-        writer.end_entry().unwrap();
-    }
-    writer.finish().unwrap();
-    assert_eq!(out.len() as u64, package_length(&plans).unwrap());
-    out
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// What the writer joins from runs, the reader takes apart again, whatever the cuts.
     #[test]
-    fn what_is_written_is_read(texts in prop::collection::vec("[ -~\u{e0}-\u{ff}]{0,40}", 0..20), cut in 1_usize..200, more in "[a-z]{0,20}") {
+    fn what_is_written_is_read(texts in prop::collection::vec("[ -~\u{e0}-\u{ff}]{0,40}", 1..20), cut in 1_usize..200, more in "[a-z]{0,20}") {
         let escaped: Vec<String> = texts.iter().map(|text| text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")).collect();
         let items: Vec<String> = escaped.iter().enumerate().map(|(at, text)| format!("<DocItem Name=\"{at}\"><Data><V>{text}</V></Data></DocItem>")).collect();
         let set = format!("<DocItemSet>{}</DocItemSet>", items.concat()).into_bytes();

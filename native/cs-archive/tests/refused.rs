@@ -226,12 +226,78 @@ fn hostile_packages() {
         (
             "bytes at the end",
             frame(|f| f.behind = vec![1, 2, 3]),
-            "Truncated",
+            "Damaged",
         ),
         (
             "a second end in the comment",
             frame(|f| f.comment = b"PK\x05\x06 and so on".to_vec()),
             "Damaged",
+        ),
+        (
+            "bytes of a record in the comment of an entry's record",
+            {
+                // An end that an entry's comment holds: the last 14 bytes of the directory become it.
+                let mut package = zip(&[set()]);
+                let end = package.len() - 22;
+                package.splice(end..end, b"PK\x05\x06 and so on".iter().copied());
+                let record = package
+                    .windows(4)
+                    .rposition(|w| w == b"PK\x01\x02")
+                    .unwrap();
+                package[record + 32] = 14;
+                let size = package.len() - 22 + 12;
+                package[size] += 14;
+                package
+            },
+            "Refused",
+        ),
+        (
+            "a comment with two harmless letters",
+            frame(|f| f.comment = b"by our PKI".to_vec()),
+            "accepted",
+        ),
+        (
+            "a program",
+            zip(&[
+                set(),
+                other("a.sh").with(|e| {
+                    e.made_by = 0x0314;
+                    e.attributes = 0o104_755 << 16;
+                }),
+            ]),
+            "Refused",
+        ),
+        (
+            "no documents",
+            zip(&[Fake::new("DocItemSet.xml", "<DocItemSet> </DocItemSet>")]),
+            "NoConfiguration",
+        ),
+        (
+            "data of users alone",
+            zip(&[Fake::new(
+                "DocItemSet.xml",
+                "<DocItemSet><DocItem Name=\"urn:lcd:a@b.c\"><Data><H/></Data></DocItem><DocItem Name=\"urn:hcd:a@b.c\"/></DocItemSet>",
+            )]),
+            "NoConfiguration",
+        ),
+        (
+            "a document with a very long name",
+            zip(&[Fake::new(
+                "DocItemSet.xml",
+                format!(
+                    "<DocItemSet><DocItem Name=\"{}\"/></DocItemSet>",
+                    "n".repeat(1025)
+                ),
+            )]),
+            "Limit",
+        ),
+        (
+            "a document with a very long key",
+            zip(&[Fake::new(
+                "DocItemSet.xml",
+                SET.replace("urn:y", &"n".repeat(1025)),
+            )]),
+            "Limit",
         ),
         (
             "a comment",
@@ -262,6 +328,86 @@ fn hostile_packages() {
             expected,
             "{what}: {:?}",
             events(&package).map(|_| ()).err()
+        );
+    }
+}
+
+#[test]
+fn a_refusal_says_what_it_is() {
+    let mut tar = b"DocItemSet.xml".to_vec();
+    tar.resize(257, 0);
+    tar.extend(b"ustar\x0000");
+    let set_in = |text: &str| zip(&[Fake::new("DocItemSet.xml", text)]);
+    let method = |method| zip(&[set().with(|e| e.method = Some(method))]);
+    let declared = |encoding: &str, name: &str| {
+        set_in(&format!(
+            "<?xml version='1.0' encoding='{encoding}'?><DocItemSet><DocItem Name='{name}'/></DocItemSet>"
+        ))
+    };
+    let cases: Vec<(Vec<u8>, &str)> = vec![
+        (tar, "a tar archive"),
+        (b"\x28\xb5\x2f\xfd and so on".to_vec(), "a zstd file"),
+        (b"MSCF\0\0\0\0".to_vec(), "a cabinet file"),
+        (
+            zip_in(
+                &[set()],
+                &Frame {
+                    behind: vec![0; 3],
+                    ..Frame::default()
+                },
+            ),
+            "bytes behind its end",
+        ),
+        (method(12), "compressed with bzip2"),
+        (method(14), "compressed with LZMA"),
+        (method(9), "compressed with Deflate64"),
+        (method(77), "compressed with method 77"),
+        (
+            zip(&[set().with(|e| e.flags = 1)]),
+            "encrypted entries are not read",
+        ),
+        (
+            zip(&[Fake::new("a/b/DocItemSet.xml", SET)]),
+            "at its root; there is one at 'a/b/DocItemSet.xml'",
+        ),
+        (
+            declared("ISO-8859-1", "a"),
+            "which is not read: save it as UTF-8",
+        ),
+        (declared("utf-16", "a"), "which it is not in"),
+        (
+            declared("us-ascii", "\u{e4}"),
+            "declares the encoding 'us-ascii' and is not in it",
+        ),
+        (
+            zip(&[Fake::new("DocItemSet.xml", b"\xff\xfe\0\0<\0\0\0")]),
+            "it is UTF-32",
+        ),
+        (
+            zip(&[Fake::new("DocItemSet.xml", b"<\0a\0")]),
+            "without a byte order mark",
+        ),
+    ];
+    for (package, expected) in cases {
+        let told = events(&package).unwrap_err().to_string();
+        assert!(told.contains(expected), "{expected}: {told}");
+    }
+    assert!(events(&declared("US-ASCII", "a")).is_ok());
+}
+
+#[test]
+fn names_of_strangers_are_short_and_harmless_in_messages() {
+    for name in [
+        "\u{1b}[31m\u{9b}31m\u{202e}".repeat(2000),
+        "a".repeat(60_000),
+    ] {
+        let package = zip(&[set(), Fake::new(&name, "").with(|e| e.flags = 0x800)]);
+        let error = events(&package).unwrap_err();
+        assert!(matches!(&error, ReadError::Refused { entry, .. } if entry.len() < 1000));
+        let told = error.to_string();
+        assert!(
+            told.len() < 1000 && !told.chars().any(cs_model::is_hidden),
+            "{told}"
         );
     }
 }

@@ -1,6 +1,7 @@
 //! Reference programs: what a bare tool does for the same work. They decide nothing, check nothing and log nothing.
 
 mod bulk_insert;
+mod decide;
 #[cfg(unix)]
 mod echo;
 #[cfg(unix)]
@@ -28,6 +29,8 @@ enum Program {
     BulkInsert { package: PathBuf, database: PathBuf },
     /// Read a package's documents as bare XML events, or check them as an import does
     Xml { package: PathBuf, what: xml::What },
+    /// Decide who may run a cmdlet, with 11 roles of 500 cmdlets, and print the seconds of one decision
+    Decide,
     /// Answer every frame with itself, on one thread
     #[cfg(unix)]
     Echo { socket: PathBuf },
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().program {
         Program::BulkInsert { package, database } => bulk_insert::run(&package, &database),
         Program::Xml { package, what } => xml::run(&package, what),
+        Program::Decide => decide::run(),
         #[cfg(unix)]
         Program::Echo { socket } => echo::run(&socket),
         #[cfg(unix)]

@@ -2,9 +2,9 @@
 
 use std::sync::OnceLock;
 
-use sha2::{Digest, Sha256};
-
-use crate::{CmdletManifest, OutputTypeManifest, RolesManifest};
+use crate::{
+    CatalogEntry, CatalogManifest, CmdletManifest, OutputTypeManifest, RolesManifest, hash_of,
+};
 
 include!("generated/manifests.rs");
 
@@ -31,6 +31,16 @@ pub fn roles() -> &'static RolesManifest {
     })
 }
 
+/// The cmdlets of the original, in the order of their names.
+pub fn catalog() -> &'static [CatalogEntry] {
+    static PARSED: OnceLock<Vec<CatalogEntry>> = OnceLock::new();
+    PARSED.get_or_init(|| {
+        serde_json::from_str::<CatalogManifest>(CATALOG)
+            .map(|catalog| catalog.cmdlets)
+            .unwrap_or_default()
+    })
+}
+
 /// A manifest that does not parse is left out; the tests below and `cargo xtask generate` refuse it.
 fn parse_all<T: serde::de::DeserializeOwned>(texts: &[&str]) -> Vec<T> {
     texts
@@ -43,20 +53,6 @@ fn parse_all<T: serde::de::DeserializeOwned>(texts: &[&str]) -> Vec<T> {
 pub fn manifest_hash() -> &'static str {
     static HASH: OnceLock<String> = OnceLock::new();
     HASH.get_or_init(|| hash_of(CMDLETS.iter().chain(TYPES).chain([&ROLES])))
-}
-
-/// The hash of these texts, cmdlets first, then types, then roles, each in the order of their names.
-pub fn hash_of<T: AsRef<str>>(texts: impl Iterator<Item = T>) -> String {
-    let mut hasher = Sha256::new();
-    for text in texts {
-        hasher.update((text.as_ref().len() as u64).to_le_bytes());
-        hasher.update(text.as_ref().as_bytes());
-    }
-    hasher
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
 }
 
 #[cfg(test)]
@@ -72,5 +68,24 @@ mod tests {
             serde_json::from_str::<OutputTypeManifest>(text).unwrap();
         }
         serde_json::from_str::<RolesManifest>(ROLES).unwrap();
+        serde_json::from_str::<CatalogManifest>(CATALOG).unwrap();
+    }
+
+    #[test]
+    fn paths_and_bytes_stay_with_the_client() {
+        use crate::{ParameterType, Side};
+        for cmdlet in cmdlets() {
+            for parameter in &cmdlet.parameters {
+                let carried = matches!(
+                    parameter.r#type,
+                    ParameterType::PathToRead
+                        | ParameterType::PathToWrite
+                        | ParameterType::Bytes
+                        | ParameterType::Xml
+                );
+                let name = format!("{} -{}", cmdlet.name(), parameter.name);
+                assert!(!carried || parameter.side == Side::Client, "{name}");
+            }
+        }
     }
 }

@@ -81,6 +81,18 @@ catalog! {
     CmdletUnknown => ObjectNotFound, "System.Management.Automation.CommandNotFoundException", "Run Get-Command -Module CsVault for the cmdlets that there are.";
     /// No role has this name, SID or pattern.
     RoleNotFound => ObjectNotFound, "System.Management.Automation.ItemNotFoundException", "Run Get-CsAdminRole to see all roles.";
+    /// A role of this name is there already.
+    RoleExists => ResourceExists, "System.InvalidOperationException", "Choose another name, or change the role with Set-CsAdminRole.";
+    /// A predefined role cannot be changed in this way, nor removed.
+    StandardRoleReadOnly => InvalidOperation, "System.InvalidOperationException", "Make a custom role of it with New-CsAdminRole -Template, and change that one.";
+    /// The group that a role stands for does not exist.
+    GroupNotFound => ObjectNotFound, "System.Management.Automation.ItemNotFoundException", "Create the group first, or name one in the settings; a role is the members of the group of its name.";
+    /// A scope is malformed, names a site that is not there, or is the last one of a role.
+    ScopeInvalid => InvalidArgument, "System.ArgumentException", "Use global, site:<SiteId>, or OU:<distinguished name>.";
+    /// A role would be given more than the caller may do.
+    GrantExceeded => PermissionDenied, "System.UnauthorizedAccessException", "Ask a server administrator, or give no more than your own roles have; nothing was changed.";
+    /// The roles would leave nobody who may change roles.
+    LastAdministrator => InvalidOperation, "System.InvalidOperationException", "Keep the role CSAdministrator with its cmdlets and the scope Global; nothing was changed.";
     /// The store holds no topology.
     TopologyNotFound => ObjectNotFound, "System.Management.Automation.ItemNotFoundException", "Publish a topology with Publish-CsTopology, or import a package that holds one.";
     /// No account has this name.
@@ -132,7 +144,7 @@ catalog! {
     /// The service went away during the call.
     HostLost => ConnectionError, "System.IO.IOException", "Repeat the command; a change either happened whole or not at all.";
     /// The two sides are of different versions.
-    ProtocolMismatch => ProtocolError, "System.InvalidOperationException", "Run `csvault stop` and repeat, so that module and executable are of one build.";
+    ProtocolMismatch => ProtocolError, "System.InvalidOperationException", "Run `csvault stop` and repeat. If it stays so, install module and executable of one version.";
     /// A message breaks the protocol.
     FrameMalformed => ProtocolError, "System.InvalidOperationException", "See docs/protocol.md.";
     /// Too many calls or connections at once.

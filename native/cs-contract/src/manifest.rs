@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::ErrorId;
 
@@ -36,6 +37,9 @@ pub struct CmdletManifest {
     /// Present when bytes cross the pipe.
     #[serde(default)]
     pub transfer: Option<Transfer>,
+    /// How the user is asked before the cmdlet changes something, when no bytes cross the pipe.
+    #[serde(default)]
+    pub change: Option<Change>,
     /// Who may run it.
     pub access: Access,
     /// Names of output types: keys of `manifests/types`, `System.String`, `System.Byte[]`, `System.Xml.Linq.XElement`.
@@ -93,6 +97,12 @@ pub struct ParameterManifest {
     /// True when the value may have wildcards.
     #[serde(default)]
     pub wildcards: bool,
+    /// For an `Instance`: the name of its output type. Other objects do not bind.
+    #[serde(default)]
+    pub instance_of: Option<String>,
+    /// The values that it takes, without regard to case; empty: any.
+    #[serde(default)]
+    pub values: Vec<String>,
 }
 
 /// A parameter's place in one parameter set.
@@ -133,6 +143,12 @@ pub enum ParameterType {
     String,
     /// A switch.
     Switch,
+    /// A list of texts.
+    StringList,
+    /// A whole number of 32 bits.
+    Int32,
+    /// A point in time; RFC 3339 with the offset `Z` on the wire.
+    DateTime,
     /// A path that the client writes, with the caller's own rights.
     PathToWrite,
     /// A path that the client reads, with the caller's own rights.
@@ -141,6 +157,11 @@ pub enum ParameterType {
     Bytes,
     /// An XML element that travels as chunks.
     Xml,
+    /// One or more texts: a value that replaces the whole list, or a hashtable with `Add`, `Remove` or `Replace`, as the
+    /// original's list parameters (PSListModifier) take them. On the wire an array, or an object of arrays; `$null` is an empty array.
+    ListModifier,
+    /// An object of an output type (`instanceOf`) that the pipeline hands over.
+    Instance,
 }
 
 /// Which side of the pipe acts on a parameter.
@@ -166,17 +187,42 @@ pub enum Transfer {
     DownloadWhenAsXml,
 }
 
+/// What the user reads before a change, and what is asked one by one.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Change {
+    /// What is about to be done, for example `Remove the role`.
+    pub action: String,
+    /// The parameter that names one thing. The service plans first, the user is asked about each thing of the plan, and each
+    /// one that is wanted is a call of its own with this parameter. Without it the user is asked once about the call.
+    #[serde(default)]
+    pub each: Option<String>,
+}
+
 /// Who may run a cmdlet.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Access {
     /// What the cmdlet does to the store.
     pub effect: Effect,
+    /// What it works on.
+    #[serde(default)]
+    pub reach: Reach,
     /// The first door: groups whose members may run it.
     pub groups: Vec<String>,
     /// With `-LocalStore`, one of these groups is needed as well when the caller comes through the first door.
     #[serde(default)]
     pub local_store_also: Vec<String>,
+}
+
+/// What a cmdlet works on, which decides whether a role for a part of the deployment is enough.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Reach {
+    /// The deployment as a whole: only a role with the scope Global is enough.
+    #[default]
+    Deployment,
+    /// Objects, each of which is checked against the scopes of the caller's roles.
+    Objects,
 }
 
 /// What a cmdlet does to the store.
@@ -215,8 +261,7 @@ pub struct OutputTypeManifest {
     pub description: String,
     /// The properties, in their fixed order. For a text type, exactly one.
     pub properties: Vec<PropertyManifest>,
-    /// The text of an object, with `{Property}` in it. A type with a text crosses the wire as the bare value
-    /// of its only property.
+    /// The text of an object, with `{Property}` in it: what it prints as inside another object or a string.
     #[serde(default)]
     pub text: Option<String>,
     /// True when the object crosses the wire as the bare value of its only property and prints as `text`.
@@ -233,7 +278,7 @@ pub struct OutputTypeManifest {
 pub struct PropertyManifest {
     /// PascalCase.
     pub name: String,
-    /// `String`, `Boolean`, `Int32`, a type name of these manifests, or one of them with `[]` behind.
+    /// `String`, `Boolean`, `Int32`, `Int64`, `DateTime`, a type name of these manifests, or one of them with `[]` behind.
     pub r#type: String,
     /// One sentence.
     pub help: String,
@@ -262,4 +307,39 @@ pub struct RoleManifest {
     pub description: String,
     /// The cmdlets, in the order they are shown.
     pub cmdlets: Vec<String>,
+}
+
+/// `manifests/catalog.json`: every cmdlet of the original.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CatalogManifest {
+    /// For editors.
+    #[serde(rename = "$schema", default, skip_serializing)]
+    pub schema: Option<String>,
+    /// The cmdlets, by name.
+    pub cmdlets: Vec<CatalogEntry>,
+}
+
+/// One cmdlet of the original, whether this release has it or not.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CatalogEntry {
+    /// `Verb-CsNoun`.
+    pub name: String,
+    /// The groups whose members may run it on a server, as its reference page says; empty when it says nothing.
+    pub groups: Vec<String>,
+}
+
+/// The hash of these texts, cmdlets first, then types, then roles, each in the order of their names.
+pub fn hash_of<T: AsRef<str>>(texts: impl Iterator<Item = T>) -> String {
+    let mut hasher = Sha256::new();
+    for text in texts {
+        hasher.update((text.as_ref().len() as u64).to_le_bytes());
+        hasher.update(text.as_ref().as_bytes());
+    }
+    hasher
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }

@@ -1,7 +1,10 @@
 //! What a call leaves in the audit log: the decision before the effect, the outcome after it.
 
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
 use cs_contract::{CmdletManifest, Effect, ErrorId, ErrorReport, InvokeResult};
-use cs_model::StoreKind;
+use cs_model::{StoreKind, is_hidden};
 
 use crate::fault::Fault;
 use crate::{Audit, AuditEntry, AuditPhase};
@@ -77,7 +80,13 @@ impl<'a> CallLog<'a> {
     }
 
     /// How the call ended. Reading leaves a line only when it failed.
-    pub fn ended(&self, outcome: &Result<InvokeResult, Fault>, what_if: bool, changes: bool) {
+    pub fn ended(
+        &self,
+        outcome: &Result<InvokeResult, Fault>,
+        what_if: bool,
+        changes: bool,
+        notes: &[String],
+    ) {
         let (result, detail) = match outcome {
             Err(fault) => (
                 "failed",
@@ -94,7 +103,50 @@ impl<'a> CallLog<'a> {
                 (None, None) => return,
             },
         };
+        let detail = match (detail.is_empty(), notes) {
+            (_, []) => detail,
+            (true, notes) => notes.join("; "),
+            (false, notes) => format!("{detail}; {}", notes.join("; ")),
+        };
         // The effect is there already; a missing line shows as a decision without an outcome.
         let _too_late_to_refuse = self.append(AuditPhase::Outcome, result, detail);
+    }
+}
+
+/// A text that is safe on a terminal: what is hidden shows as `\uXXXX`. A backslash stays one, because names hold them.
+#[must_use]
+pub fn visible(text: &str) -> Cow<'_, str> {
+    if !text.contains(is_hidden) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for letter in text.chars() {
+        if is_hidden(letter) {
+            push_escape(&mut shown, letter);
+        } else {
+            shown.push(letter);
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// A letter as JSON escapes it.
+pub fn push_escape(text: &mut String, letter: char) {
+    for unit in letter.encode_utf16(&mut [0; 2]) {
+        let _strings_take_all = write!(text, "\\u{unit:04x}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::visible;
+
+    #[test]
+    fn what_is_hidden_becomes_visible_and_the_rest_stays() {
+        assert_eq!(visible("CONTOSO\\ken \u{e9}"), "CONTOSO\\ken \u{e9}");
+        assert_eq!(
+            visible("a\u{1b}]0;x\u{7}\n\u{9b}\u{202e}\u{e0041}"),
+            "a\\u001b]0;x\\u0007\\u000a\\u009b\\u202e\\udb40\\udc41"
+        );
     }
 }

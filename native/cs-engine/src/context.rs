@@ -1,11 +1,12 @@
 //! The engine's surroundings, as traits that the executable implements.
 
 use std::fs::File;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use cs_contract::{ErrorReport, Record};
 use cs_model::{StoreKind, Uuid};
-use cs_rbac::Membership;
+use cs_rbac::Caller;
 use cs_store::Store;
 use serde_json::value::RawValue;
 
@@ -30,6 +31,11 @@ pub trait CallIo {
     /// # Errors
     /// [`Stopped`] when nobody waits for them any more.
     fn output(&mut self, bytes: &[u8]) -> Result<(), Stopped>;
+
+    /// The caller with the memberships of this moment, as far as they may differ from those at the start of the call.
+    fn caller(&self) -> Option<Arc<Caller>> {
+        None
+    }
 
     /// The client's bytes, received whole into a private file at its start.
     ///
@@ -63,13 +69,22 @@ pub trait Ids: Send + Sync {
     fn guid(&self) -> Uuid;
 }
 
+/// A group, as the operating system or the settings know it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupInfo {
+    /// Its name, in its own spelling.
+    pub name: String,
+    /// Its SID in text form, `S-1-22-2-<gid>` for a Unix group; `None` when only the settings know it, which have no ids.
+    pub sid: Option<String>,
+}
+
 /// The accounts of this machine or domain.
 pub trait Directory: Send + Sync {
-    /// The groups and roles that an account is a member of; `Ok(None)` when there is no such account.
+    /// An account as a caller, with its groups; `Ok(None)` when there is no such account.
     ///
     /// # Errors
     /// A sentence, when the accounts cannot be read.
-    fn member_of(&self, account: &str) -> Result<Option<Membership>, String>;
+    fn caller(&self, account: &str) -> Result<Option<Caller>, String>;
 
     /// The group that a name stands for, `Ok(None)` when there is none. A name that the settings give a group id comes first, so
     /// that one name never stands for two groups; then the system's groups, in any case of the name's ASCII letters as far as the
@@ -78,15 +93,6 @@ pub trait Directory: Send + Sync {
     /// # Errors
     /// A sentence, when the groups cannot be read.
     fn group(&self, name: &str) -> Result<Option<GroupInfo>, String>;
-}
-
-/// A group, as the system or the settings know it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GroupInfo {
-    /// Its name, as it is written there.
-    pub name: String,
-    /// Its SID in text form, `S-1-22-2-<gid>` for a Unix group; `None` when only the settings know it, which have no ids.
-    pub sid: Option<String>,
 }
 
 /// When an audit line is written.
@@ -117,13 +123,103 @@ pub struct AuditEntry {
     pub durable: bool,
 }
 
+/// One line of the audit log as it was written. Its texts are as they came: whoever shows them uses [`crate::visible`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditLine {
+    /// Its number in the chain, from 1; `None` for a count that goes on and was not written yet.
+    pub number: Option<u64>,
+    /// UTC, RFC 3339.
+    pub time: String,
+    /// `decision`, `outcome`, or `note` for what the log says about itself.
+    pub phase: String,
+    /// Who.
+    pub principal: String,
+    /// The cmdlet; empty in notes.
+    pub cmdlet: String,
+    /// `central`, `local`, or empty.
+    pub store: String,
+    /// As in [`AuditEntry::result`], or the kind of note.
+    pub result: String,
+    /// Why.
+    pub detail: String,
+    /// Present when the line stands for several calls that were alike.
+    pub repeats: Option<AuditRepeats>,
+    /// Its hash, hexadecimal; empty when it was not written yet.
+    pub hash: String,
+}
+
+/// How many calls a line stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditRepeats {
+    /// Their number.
+    pub count: u64,
+    /// The time of the first, UTC, RFC 3339.
+    pub from: String,
+    /// The time of the last.
+    pub to: String,
+}
+
+/// What a check of the whole audit log found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditState {
+    /// Lines that were read and are as they were written.
+    pub records: u64,
+    /// Number of the first of them: more than 1 when older files were dropped and the log says so.
+    pub first: u64,
+    /// Hash of the last of them, to be kept elsewhere.
+    pub last_hash: String,
+    /// Files that were read.
+    pub files: u64,
+    /// Lines that a crash cut off and that the log itself notes.
+    pub repaired: u64,
+    /// The first thing that is not as it was written.
+    pub fault: Option<AuditFault>,
+}
+
+/// The first thing in the audit log that is not as it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditFault {
+    /// Number of the first line that cannot be trusted.
+    pub number: u64,
+    /// Name of the file.
+    pub file: String,
+    /// The line in that file, from 1; `None` for the file as a whole.
+    pub line: Option<u64>,
+    /// What is wrong: the end of a sentence that begins with the place.
+    pub what: String,
+}
+
+impl std::fmt::Display for AuditFault {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.line {
+            Some(line) => write!(to, "Line {line} of {} {}.", self.file, self.what),
+            None => write!(to, "{} {}.", self.file, self.what),
+        }
+    }
+}
+
+/// Takes lines of the audit log, or what is said in place of one that cannot be read, until it has enough.
+pub type TakeLine<'a> = dyn FnMut(Result<AuditLine, String>) -> ControlFlow<()> + 'a;
+
 /// The audit log.
 pub trait Audit: Send + Sync {
-    /// Appends one line.
+    /// Appends one line. What is repeated over and over may be counted instead, and written as one line later.
     ///
     /// # Errors
     /// A sentence. The caller refuses a change whose line cannot be written.
     fn append(&self, entry: &AuditEntry) -> Result<(), String>;
+
+    /// Hands out the lines, the newest first and before them the counts that go on, until `take` has enough. Keeps few of them in memory.
+    ///
+    /// # Errors
+    /// A sentence, when the files cannot be read.
+    fn read_back(&self, take: &mut TakeLine<'_>) -> Result<(), String>;
+
+    /// Checks the whole log.
+    ///
+    /// # Errors
+    /// A sentence, when the files cannot be read, or `stopped` says so.
+    fn verify(&self, stopped: &dyn Fn() -> bool) -> Result<AuditState, String>;
 }
 
 /// What an engine is made of.

@@ -1,15 +1,16 @@
 //! From a call to its handler: name, decision, parameters, audit.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
-use cs_contract::{Effect, ErrorId, ErrorReport, InvokeResult};
+use cs_contract::{CmdletManifest, Effect, ErrorId, ErrorReport, InvokeResult, Reach, Record};
 use cs_model::{CmdletName, StoreKind};
-use cs_rbac::{Caller, Grant, Policy, Question, Rights, decide};
+use cs_rbac::{Caller, Grant, Object, Policy, Question, Rights, decide};
 use cs_store::{Store, StoreError};
 
 use crate::audit::CallLog;
 use crate::cmdlets;
-use crate::fault::{Fault, from_denial, sentence};
+use crate::fault::{Fault, from_denial, from_stopped, is_about_one_thing, sentence};
 use crate::parameters::Parameters;
 use crate::roles::{RoleCache, RoleSet};
 use crate::{AuditEntry, AuditPhase, Call, CallIo, EngineParts};
@@ -21,8 +22,6 @@ const IDLE_STEP: u64 = 16 * 1024 * 1024;
 pub struct Handler {
     /// True when the cmdlet is quick enough to run where calls are received.
     pub inline: bool,
-    /// True when the cmdlet works on the deployment as a whole, so that a role for one site is not enough.
-    pub whole_deployment: bool,
     /// What it does.
     pub run: fn(&mut Running<'_>) -> Result<InvokeResult, Fault>,
 }
@@ -32,6 +31,12 @@ pub struct Running<'a> {
     pub engine: &'a Engine,
     pub caller: &'a Caller,
     pub parameters: Parameters,
+    /// What was decided.
+    pub question: Question<'a>,
+    /// The call's lines in the audit log.
+    pub log: &'a CallLog<'a>,
+    /// What the line of the outcome says beside the version.
+    pub notes: RefCell<Vec<String>>,
     /// The permission, for `kind`.
     pub grant: Grant,
     pub kind: StoreKind,
@@ -44,6 +49,25 @@ impl Running<'_> {
     /// The store that the call works on.
     pub fn store(&self) -> &dyn Store {
         self.engine.store(self.kind)
+    }
+
+    /// Writes down what is about to change. A change that cannot be written down is refused.
+    pub fn intend(&self, what: &str) -> Result<(), Fault> {
+        self.log.allowed(what)
+    }
+
+    /// Adds something to the line of the outcome.
+    pub fn note(&self, what: String) {
+        self.notes.borrow_mut().push(what);
+    }
+
+    /// Decides once more, with the roles and the memberships of this moment; the fault of a refusal is left in `refused`.
+    pub fn still_allowed(&self, refused: &RefCell<Option<Fault>>) -> Result<(), ()> {
+        self.engine
+            .still_allowed(self.caller, &*self.io, &self.question, self.log)
+            .map_err(|fault| {
+                refused.replace(Some(fault));
+            })
     }
 }
 
@@ -85,10 +109,7 @@ impl Engine {
     ) -> Result<InvokeResult, ErrorReport> {
         let unknown = || self.unknown(caller, call.cmdlet);
         let name = CmdletName::parse(call.cmdlet).map_err(|_| unknown())?;
-        let manifest = cs_contract::cmdlets()
-            .iter()
-            .find(|manifest| manifest.name().eq_ignore_ascii_case(name.as_str()))
-            .ok_or_else(unknown)?;
+        let manifest = manifest(name.as_str()).ok_or_else(unknown)?;
         let canonical = manifest.name();
         let handler = cmdlets::handler(&canonical).ok_or_else(unknown)?;
         let mut log = CallLog::new(
@@ -105,12 +126,15 @@ impl Engine {
             rights: rights(manifest.access.effect),
             groups: &manifest.access.groups,
             local_store_also: &manifest.access.local_store_also,
-            whole_deployment: handler.whole_deployment,
+            object: match manifest.access.reach {
+                Reach::Deployment => Object::Deployment,
+                Reach::Objects => Object::Some,
+            },
         };
         // First without a look at the parameters: who may not run the cmdlet learns nothing about them.
         let central = self.decide(caller, &question, &log)?;
         let parameters = Parameters::check(manifest, call.parameters).inspect_err(|fault| {
-            log.ended(&Err(fault.clone()), call.what_if, false);
+            log.ended(&Err(fault.clone()), call.what_if, false, &[]);
         })?;
         let grant = if parameters.switch("LocalStore") {
             question.store = StoreKind::Local;
@@ -119,12 +143,15 @@ impl Engine {
         } else {
             central
         };
-        log.allowed(grant.reason())?;
+        log.allowed(&grant.reason())?;
 
         let mut running = Running {
             engine: self,
             caller,
             parameters,
+            question,
+            log: &log,
+            notes: RefCell::default(),
             kind: grant.store(),
             grant,
             what_if: call.what_if,
@@ -132,9 +159,18 @@ impl Engine {
             io,
         };
         let outcome = (handler.run)(&mut running);
+        let (io, notes) = (running.io, running.notes.take());
         let changes = matches!(manifest.access.effect, Effect::Write | Effect::WriteRoles);
-        log.ended(&outcome, call.what_if, changes);
-        outcome
+        log.ended(&outcome, call.what_if, changes, &notes);
+        match outcome {
+            // Of several things that a pipeline hands over, one that fails does not keep the others from their turn.
+            Err(fault) if is_about_one_thing(fault.id) => {
+                let error = Box::new(fault);
+                io.record(Record::Error { error }).map_err(from_stopped)?;
+                Ok(InvokeResult::default())
+            }
+            outcome => outcome,
+        }
     }
 
     /// Prepares a little of the next export. Returns how many bytes are left to do, over both stores.
@@ -167,24 +203,40 @@ impl Engine {
 
     /// True when the caller may change roles: the right to run `Set-CsAdminRole` for the whole deployment.
     pub(crate) fn may_write_roles(&self, caller: &Caller) -> bool {
-        let Ok(name) = CmdletName::parse("Set-CsAdminRole") else {
+        let (Ok(name), Some(manifest)) = (
+            CmdletName::parse("Set-CsAdminRole"),
+            manifest("Set-CsAdminRole"),
+        ) else {
             return false;
         };
         let question = Question {
             cmdlet: &name,
             store: StoreKind::Central,
             rights: Rights::WriteRoles,
-            groups: &["RTCUniversalServerAdmins".to_owned()],
+            groups: &manifest.access.groups,
             local_store_also: &[],
-            whole_deployment: true,
+            object: Object::Deployment,
         };
         let roles = self.roles(StoreKind::Central).ok();
         let policy = roles.as_ref().map(|roles| &roles.policy);
         decide(policy.unwrap_or(&Policy::default()), caller, &question).is_ok()
     }
 
+    /// Decides once more, with the roles and the memberships of this moment.
+    pub(crate) fn still_allowed(
+        &self,
+        caller: &Caller,
+        io: &dyn CallIo,
+        question: &Question<'_>,
+        log: &CallLog<'_>,
+    ) -> Result<(), Fault> {
+        let now = io.caller();
+        let caller = now.as_deref().unwrap_or(caller);
+        self.decide(caller, question, log).map(drop)
+    }
+
     /// The policy is the Central Management store's, whatever store the call works on.
-    fn decide(
+    pub(crate) fn decide(
         &self,
         caller: &Caller,
         question: &Question<'_>,
@@ -226,7 +278,15 @@ impl Engine {
     }
 }
 
-fn rights(effect: Effect) -> Rights {
+/// The manifest of a cmdlet, by its name in any case.
+pub(crate) fn manifest(cmdlet: &str) -> Option<&'static CmdletManifest> {
+    cs_contract::cmdlets()
+        .iter()
+        .find(|manifest| manifest.name().eq_ignore_ascii_case(cmdlet))
+}
+
+/// What a cmdlet may do to a store.
+pub(crate) fn rights(effect: Effect) -> Rights {
     match effect {
         Effect::Read => Rights::Read,
         Effect::Export => Rights::Export,

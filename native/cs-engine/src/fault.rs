@@ -2,6 +2,7 @@
 
 use cs_archive::ReadError;
 use cs_contract::{ErrorId, ErrorReport};
+use cs_model::shown;
 use cs_rbac::Denial;
 use cs_store::StoreError;
 
@@ -10,9 +11,31 @@ use crate::Stopped;
 /// What ends a call.
 pub type Fault = ErrorReport;
 
+/// True for errors about one thing of several that a pipeline may hand over; all others end the call.
+pub fn is_about_one_thing(id: ErrorId) -> bool {
+    matches!(
+        id,
+        ErrorId::RoleNotFound
+            | ErrorId::RoleExists
+            | ErrorId::StandardRoleReadOnly
+            | ErrorId::GroupNotFound
+            | ErrorId::AccountNotFound
+            | ErrorId::GrantExceeded
+    )
+}
+
 /// The report of a refused call.
 pub fn from_denial(denial: &Denial, cmdlet: &str) -> Fault {
     ErrorReport::new(ErrorId::AccessDenied, sentence(&denial.message)).on("Cmdlet", cmdlet)
+}
+
+/// The report of accounts or groups that the system does not tell.
+pub fn unreadable_accounts(what: &str) -> Fault {
+    ErrorReport::new(
+        ErrorId::CallerUnidentified,
+        sentence(&format!("the accounts cannot be read: {what}")),
+    )
+    .hint("Check the accounts and groups of this machine, or the groups in settings.json.")
 }
 
 /// The report of an import that would change the roles, by somebody who may not.
@@ -47,14 +70,15 @@ pub fn from_store(error: &StoreError) -> Fault {
         | StoreError::Failed(_) => ErrorId::StoreFailed,
         StoreError::Malformed(_) => ErrorId::InternalFault,
     };
-    let report = ErrorReport::new(id, sentence(&error.to_string()));
+    // Names of documents and items come from packages.
+    let report = ErrorReport::new(id, sentence(&shown(&error.to_string())));
     match error {
         StoreError::DiskFull => report
             .hint("Free space on the disk of the data folder and repeat; nothing was changed."),
         StoreError::DuplicateDocument { id } | StoreError::DuplicateItem { id, .. } => report
-            .on("Document", id.text())
+            .on("Document", shown(&id.text()))
             .hint("Remove one of the two from the package; nothing was changed."),
-        StoreError::Stale { id } => report.on("Document", id.text()),
+        StoreError::Stale { id } => report.on("Document", shown(&id.text())),
         _ => report,
     }
 }
@@ -72,10 +96,23 @@ pub fn from_read(error: &ReadError) -> Fault {
         ReadError::Refused { entry, .. } => {
             ErrorReport::new(ErrorId::PackageRefused, text).on("Entry", entry.as_str())
         }
-        ReadError::Missing { part } => {
-            ErrorReport::new(ErrorId::PackageIncomplete, text).on("Entry", part.as_str())
+        ReadError::Missing { part, found } => {
+            let report =
+                ErrorReport::new(ErrorId::PackageIncomplete, text).on("Entry", part.as_str());
+            match found {
+                Some(_) => report
+                    .hint("Zip the files themselves, not the folders around them; nothing was changed."),
+                None => report,
+            }
         }
-        ReadError::Limit { .. } => ErrorReport::new(ErrorId::LimitExceeded, text),
+        ReadError::NoConfiguration { .. } => ErrorReport::new(ErrorId::PackageIncomplete, text)
+            .on("Entry", "DocItemSet.xml")
+            .hint("Give a package that Export-CsConfiguration wrote; nothing was changed."),
+        ReadError::Limit { setting, .. } => ErrorReport::new(ErrorId::LimitExceeded, text)
+            .on("Limit", *setting)
+            .hint(format!(
+                "Raise limits.{setting} in settings.json and start the service anew if the input is to be trusted; nothing was changed."
+            )),
         ReadError::Xml { entry, .. } => {
             ErrorReport::new(ErrorId::XmlInvalid, text).on("Entry", entry.as_str())
         }

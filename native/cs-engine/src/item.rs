@@ -34,20 +34,26 @@ pub fn with_payload(item: &str, signature: Uuid, payload: &str) -> Result<String
     };
     let tag = item.get(value.range.start..tag_end).unwrap_or_default();
     // An empty element's tag, or a start tag followed at once by its end tag.
-    let tag = tag
-        .split_once('>')
-        .map_or(tag, |(first, _)| first)
-        .trim_end_matches('/')
-        .trim_end();
+    let tag = tag.split_once('>').map_or(tag, |(first, _)| first);
+    let tag = tag.trim_end_matches('/').trim_end();
     let name_end = tag.find(char::is_whitespace).unwrap_or(tag.len());
     let name = tag.get(1..name_end).unwrap_or("Value");
-    let old = value.attribute("Signature").unwrap_or_default();
-    let mut tag = tag.to_owned();
-    for quote in ['"', '\''] {
-        let from = format!("Signature={quote}{old}{quote}");
-        tag = tag.replacen(&from, &format!("Signature=\"{signature}\""), 1);
-    }
+    let tag = match value.attribute("Signature") {
+        Some(_) => xml::with_attribute(tag, "Signature", &signature.to_string()),
+        None => tag.to_owned(),
+    };
     Ok(format!("{before}{tag}>{payload}</{name}>{after}"))
+}
+
+/// The item with another signature, everything else as it is.
+pub fn with_signature(item: &str, signature: Uuid) -> Result<String, XmlFault> {
+    let root = xml::parse(item)?;
+    let inside = value_of(&root).map(|value| value.inner.clone());
+    let inside = inside.and_then(|range| item.get(range)).unwrap_or_default();
+    if value_of(&root).is_none() {
+        return Ok(item.to_owned());
+    }
+    with_payload(item, signature, inside)
 }
 
 fn value_of(root: &Element) -> Option<&Element> {

@@ -8,16 +8,30 @@ mod engine;
 mod fault;
 mod initial;
 mod item;
+mod nearest;
 mod parameters;
 mod retry;
 mod roles;
+/// What `cargo xtask new-cmdlet` copies; compiled here so that it stays true.
+#[cfg(test)]
+mod skeleton;
 mod topology;
 mod wildcard;
 mod xml;
 
+pub use audit::{push_escape, visible};
 pub use context::{
-    Audit, AuditEntry, AuditPhase, Call, CallIo, Clock, Directory, EngineParts, GroupInfo, Ids,
-    Stopped,
+    Audit, AuditEntry, AuditFault, AuditLine, AuditPhase, AuditRepeats, AuditState, Call, CallIo,
+    Clock, Directory, EngineParts, GroupInfo, Ids, Stopped, TakeLine,
 };
 pub use engine::Engine;
 pub use initial::initial_content;
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_new_handler_is_the_careful_kind() {
+        let handler = &crate::skeleton::HANDLER;
+        assert!(!handler.inline);
+    }
+}

@@ -1,6 +1,7 @@
 //! Parameters as the manifest allows them: all faults of a call are reported at once.
 
 use cs_contract::{CmdletManifest, ErrorId, ErrorReport, ParameterManifest, ParameterType, Side};
+use jiff::Timestamp;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
@@ -8,6 +9,77 @@ use crate::fault::Fault;
 
 /// The longest text parameter, in bytes.
 const TEXT_BYTES: usize = 32 * 1024;
+
+/// How a list is to change, as the original's list parameters (PSListModifier) say it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ListEdit {
+    /// These take the place of all others.
+    Replace(Vec<String>),
+    /// First these go, then those come.
+    Edit {
+        /// What goes, each once.
+        remove: Vec<String>,
+        /// What comes, whether it is there or not.
+        add: Vec<String>,
+    },
+}
+
+impl ListEdit {
+    /// Reads what stands for it on the wire: an array, or an object of arrays.
+    pub fn read(value: &Value) -> Option<Self> {
+        // One text is a list of one.
+        let texts = |value: &Value| -> Vec<String> {
+            let list = value
+                .as_array()
+                .map_or(std::slice::from_ref(value), Vec::as_slice);
+            let texts = list.iter().filter_map(Value::as_str);
+            texts.map(str::to_owned).collect()
+        };
+        let keys = match value {
+            Value::Array(_) | Value::String(_) => return Some(Self::Replace(texts(value))),
+            Value::Object(keys) => keys,
+            _ => return None,
+        };
+        let of = |wanted: &str| -> Vec<String> {
+            let found = keys
+                .iter()
+                .find(|(key, _)| key.eq_ignore_ascii_case(wanted));
+            found.map(|(_, value)| texts(value)).unwrap_or_default()
+        };
+        let replace = of("Replace");
+        Some(if replace.is_empty() {
+            Self::Edit {
+                remove: of("Remove"),
+                add: of("Add"),
+            }
+        } else {
+            Self::Replace(replace)
+        })
+    }
+
+    /// The list after the change. `read` makes an element of a text, or says what is wrong with it.
+    pub fn apply<T: Clone + PartialEq, E>(
+        &self,
+        old: &[T],
+        mut read: impl FnMut(&str) -> Result<T, E>,
+    ) -> Result<Vec<T>, E> {
+        let (remove, add) = match self {
+            Self::Replace(all) => return all.iter().map(|text| read(text)).collect(),
+            Self::Edit { remove, add } => (remove, add),
+        };
+        let mut list = old.to_vec();
+        for text in remove {
+            let gone = read(text)?;
+            if let Some(place) = list.iter().position(|one| *one == gone) {
+                list.remove(place);
+            }
+        }
+        for text in add {
+            list.push(read(text)?);
+        }
+        Ok(list)
+    }
+}
 
 /// Checked parameters of one call.
 #[derive(Debug, Default)]
@@ -51,6 +123,36 @@ impl Parameters {
     pub fn text(&self, name: &str) -> Option<&str> {
         self.0.get(name).and_then(Value::as_str)
     }
+
+    /// The texts of a list; none when it is not given.
+    pub fn texts(&self, name: &str) -> Vec<&str> {
+        let list = self.0.get(name).and_then(Value::as_array);
+        list.into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect()
+    }
+
+    /// How a list is to change, when that is given.
+    pub fn list(&self, name: &str) -> Option<ListEdit> {
+        ListEdit::read(self.0.get(name)?)
+    }
+
+    /// The properties of an object, when it is given.
+    pub fn instance(&self, name: &str) -> Option<&Map<String, Value>> {
+        self.0.get(name).and_then(Value::as_object)
+    }
+
+    /// A number, when it is given.
+    pub fn number(&self, name: &str) -> Option<i32> {
+        let number = self.0.get(name).and_then(Value::as_i64)?;
+        i32::try_from(number).ok()
+    }
+
+    /// A point in time, when it is given.
+    pub fn time(&self, name: &str) -> Option<Timestamp> {
+        self.text(name).and_then(|text| text.parse().ok())
+    }
 }
 
 fn fault_of(manifest: &CmdletManifest, name: &str, value: &Value) -> Option<String> {
@@ -85,15 +187,83 @@ fn fault_of(manifest: &CmdletManifest, name: &str, value: &Value) -> Option<Stri
     match (parameter.r#type, value) {
         (ParameterType::Switch, Value::Bool(_)) => None,
         (ParameterType::Switch, _) => Some(format!("{name} must be true or false.")),
-        (_, Value::String(text)) if text.len() > TEXT_BYTES => {
-            Some(format!("{name} is longer than {TEXT_BYTES} bytes."))
+        (ParameterType::Int32, Value::Number(number))
+            if number.as_i64().is_some_and(|it| i32::try_from(it).is_ok()) =>
+        {
+            None
         }
-        (_, Value::String(text)) if text.contains('\0') => {
-            Some(format!("{name} contains a NUL character."))
+        (ParameterType::Int32, _) => {
+            Some(format!("{name} must be a whole number of at most 32 bits."))
         }
-        (_, Value::String(_)) => None,
-        (_, _) => Some(format!("{name} must be a text.")),
+        (ParameterType::DateTime, Value::String(text)) if text.parse::<Timestamp>().is_ok() => None,
+        (ParameterType::DateTime, _) => Some(format!(
+            "{name} must be a point in time like 2026-11-24T09:30:00Z."
+        )),
+        (ParameterType::StringList, Value::Array(texts)) => texts
+            .iter()
+            .find_map(|text| fault_of_text(parameter, name, text)),
+        (ParameterType::StringList, _) => Some(format!("{name} must be a list of texts.")),
+        (ParameterType::ListModifier, Value::Array(texts)) => texts
+            .iter()
+            .find_map(|text| fault_of_text(parameter, name, text)),
+        (ParameterType::ListModifier, text @ Value::String(_)) => {
+            fault_of_text(parameter, name, text)
+        }
+        (ParameterType::ListModifier, Value::Object(keys)) => keys
+            .iter()
+            .find_map(|(key, texts)| fault_of_edit(parameter, name, key, texts)),
+        (ParameterType::ListModifier, _) => Some(format!(
+            "{name} must be a list of texts, or a hashtable with Add, Remove or Replace."
+        )),
+        (ParameterType::Instance, Value::Object(_)) => None,
+        (ParameterType::Instance, _) => Some(format!("{name} must be an object.")),
+        (_, text) => fault_of_text(parameter, name, text),
     }
+}
+
+fn fault_of_edit(
+    parameter: &ParameterManifest,
+    name: &str,
+    key: &str,
+    texts: &Value,
+) -> Option<String> {
+    if !["Add", "Remove", "Replace"]
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(key))
+    {
+        return Some(format!(
+            "{name} takes a hashtable with Add, Remove or Replace, and not '{}'.",
+            key.escape_debug()
+        ));
+    }
+    match texts {
+        Value::Array(texts) => texts
+            .iter()
+            .find_map(|text| fault_of_text(parameter, name, text)),
+        Value::String(_) => fault_of_text(parameter, name, texts),
+        _ => Some(format!("{key} of {name} must be a list of texts.")),
+    }
+}
+
+fn fault_of_text(parameter: &ParameterManifest, name: &str, value: &Value) -> Option<String> {
+    let Value::String(text) = value else {
+        return Some(format!("{name} must be a text."));
+    };
+    if text.len() > TEXT_BYTES {
+        return Some(format!("{name} is longer than {TEXT_BYTES} bytes."));
+    }
+    if text.contains('\0') {
+        return Some(format!("{name} contains a NUL character."));
+    }
+    let allowed = &parameter.values;
+    if allowed.is_empty() || allowed.iter().any(|value| value.eq_ignore_ascii_case(text)) {
+        return None;
+    }
+    Some(format!(
+        "{name} cannot be '{}'; it is one of {}.",
+        text.escape_debug(),
+        allowed.join(", ")
+    ))
 }
 
 /// All given parameters must belong to one set, and that set's mandatory ones must be there.
@@ -160,5 +330,98 @@ fn check_sets(manifest: &CmdletManifest, given: &Map<String, Value>) -> Result<(
         )
         .on("Parameter", parameter.name.as_str())),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(parameters: &Value) -> Result<Parameters, String> {
+        let any =
+            |name: &str, kind: &str| serde_json::json!({"name": name, "type": kind, "help": ""});
+        let mut several = any("Color", "StringList");
+        several["values"] = serde_json::json!(["Red", "Blue"]);
+        let manifest = serde_json::json!({
+            "verb": "Get", "noun": "CsThing", "synopsis": "", "description": [], "since": "CsVault",
+            "parameters": [any("Cmdlets", "ListModifier"), any("Instance", "Instance"), any("Count", "Int32"), any("Since", "DateTime"), any("Names", "StringList"), several],
+            "access": {"effect": "Read", "groups": []}, "examples": []
+        });
+        let manifest: CmdletManifest = serde_json::from_value(manifest).unwrap();
+        let raw = serde_json::value::to_raw_value(parameters).unwrap();
+        Parameters::check(&manifest, Some(&raw)).map_err(|fault| fault.message)
+    }
+
+    #[test]
+    fn numbers_times_and_lists_are_taken_as_they_are() {
+        let good = serde_json::json!({"Count": -3, "Since": "2026-11-24T00:00:00Z", "Names": ["a", "b"], "Color": ["BLUE"]});
+        let good = check(&good).unwrap();
+        assert_eq!(good.number("Count"), Some(-3));
+        assert_eq!(
+            good.time("Since").unwrap().to_string(),
+            "2026-11-24T00:00:00Z"
+        );
+        assert_eq!(good.texts("Names"), ["a", "b"]);
+        assert_eq!(good.texts("Color"), ["BLUE"]);
+        assert!(good.texts("Nothing").is_empty());
+    }
+
+    #[test]
+    fn lists_change_as_the_original_changes_them() {
+        let edited = |edit: Value| {
+            let parameters = check(&serde_json::json!({ "Cmdlets": edit })).unwrap();
+            let old = ["a".to_owned(), "b".to_owned(), "a".to_owned()];
+            let read = |text: &str| Ok::<_, ()>(text.to_owned());
+            let list = parameters.list("Cmdlets").unwrap();
+            list.apply(&old, read).unwrap().join("")
+        };
+        for (edit, expected) in [
+            (serde_json::json!(["x", "y"]), "xy"),
+            (serde_json::json!("x"), "x"),
+            (serde_json::json!({"Add": "c"}), "abac"),
+            (serde_json::json!([]), ""),
+            (serde_json::json!({"Add": ["c"]}), "abac"),
+            (serde_json::json!({"add": ["a"], "REMOVE": ["a"]}), "baa"),
+            (serde_json::json!({"Remove": ["nothing"]}), "aba"),
+            (
+                serde_json::json!({"Replace": ["z"], "Add": ["c"], "Remove": ["a"]}),
+                "z",
+            ),
+            (serde_json::json!({"Replace": [], "Add": ["c"]}), "abac"),
+            (serde_json::json!({}), "aba"),
+        ] {
+            assert_eq!(edited(edit.clone()), expected, "{edit}");
+        }
+    }
+
+    #[test]
+    fn other_values_are_named_with_what_is_taken() {
+        for (bad, what) in [
+            (
+                serde_json::json!({"Cmdlets": {"Adds": ["a"]}}),
+                "and not 'Adds'",
+            ),
+            (serde_json::json!({"Cmdlets": {"Add": 1}}), "Add of Cmdlets"),
+            (serde_json::json!({"Cmdlets": 1}), "hashtable"),
+            (serde_json::json!({"Cmdlets": [1]}), "text"),
+            (serde_json::json!({"Instance": []}), "object"),
+            (serde_json::json!({"Count": 1.5}), "whole number"),
+            (serde_json::json!({"Count": 2_147_483_648_i64}), "32 bits"),
+            (serde_json::json!({"Count": "1"}), "whole number"),
+            (serde_json::json!({"Since": "yesterday"}), "point in time"),
+            (
+                serde_json::json!({"Since": "2026-11-24T00:00:00"}),
+                "point in time",
+            ),
+            (serde_json::json!({"Names": "a"}), "list"),
+            (serde_json::json!({"Names": [1]}), "text"),
+            (
+                serde_json::json!({"Color": ["Red", "Green"]}),
+                "'Green'; it is one of Red, Blue",
+            ),
+        ] {
+            let fault = check(&bad).unwrap_err();
+            assert!(fault.contains(what), "{bad}: {fault}");
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! PowerShell's wildcards: `*`, `?`, `[a-c]`, and the backtick that takes their meaning away. Without regard to case.
 
+use crate::audit::visible;
+
 /// One element of a pattern.
 #[derive(Debug, PartialEq)]
 enum Token {
@@ -28,7 +30,10 @@ impl Wildcard {
                 '?' => tokens.push(Token::One),
                 '`' => tokens.push(Token::Literal(fold(letters.next().unwrap_or('`')))),
                 '[' => tokens.push(Token::Set(set(&mut letters).ok_or_else(|| {
-                    format!("The wildcard pattern '{pattern}' has no closing bracket.")
+                    format!(
+                        "The wildcard pattern '{}' has no closing bracket.",
+                        visible(pattern)
+                    )
                 })?)),
                 other => tokens.push(Token::Literal(fold(other))),
             }

@@ -97,6 +97,47 @@ pub struct XmlFault {
 /// The deepest nesting.
 const DEPTH: usize = 64;
 
+/// A start tag (or an empty element's) with an attribute set: another value in its place, or added at the end.
+pub fn with_attribute(tag: &str, name: &str, value: &str) -> String {
+    let value = escape(value);
+    // Behind the element's name.
+    let mut place = tag.find(char::is_whitespace).unwrap_or(tag.len());
+    while let Some((before, after)) = tag.get(place..).and_then(|text| text.split_once('=')) {
+        let key = before.trim();
+        let Some(quote) = after
+            .trim_start()
+            .chars()
+            .next()
+            .filter(|c| matches!(c, '"' | '\''))
+        else {
+            break;
+        };
+        let from = place + before.len() + 1 + after.find(quote).unwrap_or_default() + 1;
+        let Some(length) = tag.get(from..).and_then(|text| text.find(quote)) else {
+            break;
+        };
+        if key == name {
+            let (start, end) = (
+                tag.get(..from).unwrap_or_default(),
+                tag.get(from + length..),
+            );
+            let start = start.strip_suffix(quote).unwrap_or(start);
+            let end = end
+                .and_then(|end| end.strip_prefix(quote))
+                .unwrap_or_default();
+            return format!("{start}\"{value}\"{end}");
+        }
+        place = from + length + 1;
+    }
+    let body = tag
+        .trim_end_matches('>')
+        .trim_end_matches('/')
+        .trim_end()
+        .len();
+    let (start, end) = tag.split_at_checked(body).unwrap_or((tag, ""));
+    format!("{start} {name}=\"{value}\"{end}")
+}
+
 /// Reads the tree of a document. DOCTYPEs are refused; entities are never fetched.
 pub fn parse(text: &str) -> Result<Element, XmlFault> {
     let mut reader = NsReader::from_str(text);

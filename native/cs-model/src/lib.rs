@@ -4,14 +4,18 @@
 //! see `docs/format.md`.
 
 mod cmdlet_name;
+mod distinguished_name;
 mod document;
 mod role;
+mod shown;
 
 pub use cmdlet_name::{CmdletName, CmdletNameError};
+pub use distinguished_name::{DistinguishedName, DistinguishedNameError};
 pub use document::{
     Authority, ContentHash, DocumentId, DocumentKey, DocumentKeyError, ItemKey, ScopeClass,
 };
 pub use role::{ConfigScope, Role, RoleName, RoleNameError, UserScope};
+pub use shown::{is_hidden, shown};
 pub use uuid::Uuid;
 
 /// Which of the two stores of one home is meant.

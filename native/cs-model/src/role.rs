@@ -3,7 +3,7 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-use crate::CmdletName;
+use crate::{CmdletName, DistinguishedName};
 
 /// The name of a role: the account name of its group. Compared without regard to ASCII case.
 #[derive(Debug, Clone)]
@@ -61,8 +61,8 @@ impl fmt::Display for RoleName {
     }
 }
 
-/// Which part of the configuration a role covers: everything, or one site.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+/// Which part of the configuration a role covers: everything, or one site. Compared without regard to case.
+#[derive(Debug, Clone)]
 pub enum ConfigScope {
     /// The whole deployment.
     Global,
@@ -74,14 +74,36 @@ impl ConfigScope {
     /// Reads `Global` or `site:<SiteId>`, in any case.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
         if text.eq_ignore_ascii_case("global") {
             return Some(Self::Global);
         }
         let (kind, site) = text.split_once(':')?;
         let site = site.trim();
-        (kind.eq_ignore_ascii_case("site") && !site.is_empty()).then(|| Self::Site(site.to_owned()))
+        let plain = !site.is_empty() && site.len() <= 256 && !site.chars().any(char::is_control);
+        let wildcard = site.contains(['*', '?']);
+        (kind.trim_end().eq_ignore_ascii_case("site") && plain && !wildcard)
+            .then(|| Self::Site(site.to_owned()))
+    }
+
+    /// True when this scope is everything, or is the other one.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        *self == Self::Global || self == other
     }
 }
+
+impl PartialEq for ConfigScope {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Global, Self::Global) => true,
+            (Self::Site(one), Self::Site(two)) => one.eq_ignore_ascii_case(two),
+            _ => false,
+        }
+    }
+}
+
+impl Eq for ConfigScope {}
 
 impl fmt::Display for ConfigScope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -97,20 +119,33 @@ impl fmt::Display for ConfigScope {
 pub enum UserScope {
     /// All users.
     Global,
-    /// The users below a distinguished name.
-    Ou(String),
+    /// The users below a distinguished name, at any depth.
+    Ou(DistinguishedName),
 }
 
 impl UserScope {
     /// Reads `Global` or `OU:<distinguished name>`, in any case; a blank after `OU:` is dropped.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
         if text.eq_ignore_ascii_case("global") {
             return Some(Self::Global);
         }
         let (kind, name) = text.split_once(':')?;
-        let name = name.trim();
-        (kind.eq_ignore_ascii_case("ou") && name.contains('=')).then(|| Self::Ou(name.to_owned()))
+        if !kind.trim_end().eq_ignore_ascii_case("ou") {
+            return None;
+        }
+        DistinguishedName::parse(name).ok().map(Self::Ou)
+    }
+
+    /// True when this scope is everything, or the other one is the same place or below it.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Global, _) => true,
+            (Self::Ou(one), Self::Ou(two)) => one.contains(two),
+            (Self::Ou(_), Self::Global) => false,
+        }
     }
 }
 
@@ -130,6 +165,9 @@ pub struct Role {
     pub identity: RoleName,
     /// The SID of the group, in text form.
     pub sid: String,
+    /// True when the SID was read from the group itself, so that only that very group makes members; false for a SID that stands
+    /// for a group that was not there yet, where the name of the group decides.
+    pub bound: bool,
     /// True for the predefined roles.
     pub is_standard: bool,
     /// The cmdlets that members may run, in the order that they are shown.
@@ -156,6 +194,25 @@ mod tests {
         assert_eq!(scope.to_string(), "OU:ou=Redmond,dc=litwareinc,dc=com");
         assert_eq!(ConfigScope::parse("global"), Some(ConfigScope::Global));
         assert_eq!(ConfigScope::parse("site:"), None);
+        assert_eq!(ConfigScope::parse("site:*"), None);
+        assert_eq!(ConfigScope::parse("OU:ou=x"), None);
+        assert_eq!(UserScope::parse("OU:Redmond"), None);
+        assert_eq!(
+            ConfigScope::parse("site:RED"),
+            ConfigScope::parse("Site: red")
+        );
+    }
+
+    #[test]
+    fn a_scope_covers_itself_and_what_is_below() {
+        let user = |text: &str| UserScope::parse(text).unwrap();
+        assert!(user("global").covers(&user("OU:ou=a,dc=b")));
+        assert!(!user("OU:ou=a,dc=b").covers(&user("global")));
+        assert!(user("OU:dc=b").covers(&user("OU:ou=a,dc=b")));
+        assert!(!user("OU:ou=a,dc=b").covers(&user("OU:dc=b")));
+        let site = |text: &str| ConfigScope::parse(text).unwrap();
+        assert!(site("global").covers(&site("site:1")) && !site("site:1").covers(&site("global")));
+        assert!(!site("site:1").covers(&site("site:11")));
     }
 
     #[test]

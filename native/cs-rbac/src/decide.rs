@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use cs_model::{CmdletName, ConfigScope, Role, StoreKind};
+use cs_model::{CmdletName, ConfigScope, DistinguishedName, Role, StoreKind, UserScope};
 
-use crate::{Denial, DenialReason, Grant, Rights};
+use crate::{Denial, DenialReason, Grant, Membership, Rights};
 
 /// Who calls, as the operating system says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,54 +15,21 @@ pub struct Caller {
     pub is_owner: bool,
     /// True for the machine's administrator.
     pub is_local_administrator: bool,
-    /// What the caller is a member of, or `None` when that could not be read.
+    /// The groups that the caller is a member of, or `None` when that could not be read.
     pub member_of: Option<Membership>,
 }
 
-/// The SIDs of groups of this machine begin with it. Others, those of a domain that the machine does not know, say nothing here.
-const MACHINE_GROUP: &str = "S-1-22-2-";
-
-/// The groups and roles that an account is a member of.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Membership {
-    /// Names of groups of the system, as the system writes them, and those that the settings give their ids.
-    pub names: Vec<String>,
-    /// Names that the settings give the account itself. They are not bound to a group of the system.
-    pub given: Vec<String>,
-    /// SIDs of the groups of the system in text form, `S-1-22-2-<gid>` for a Unix group. One group can have several names, and
-    /// one whose name the system does not know has none.
-    pub sids: Vec<String>,
-}
-
-impl Membership {
-    /// True when a group or role of that name is among them, in any case of its ASCII letters.
-    #[must_use]
-    pub fn has(&self, name: &str) -> bool {
-        let mut all = self.names.iter().chain(&self.given);
-        all.any(|group| group.eq_ignore_ascii_case(name))
-    }
-
-    /// True when a group with that SID is among them, in any case of its letters.
-    #[must_use]
-    pub fn has_sid(&self, sid: &str) -> bool {
-        self.sids.iter().any(|own| own.eq_ignore_ascii_case(sid))
-    }
-
-    /// True when the group of that name **and** SID is among them. A SID of a group of the system must be the group's own: one
-    /// that was deleted and made anew has another, and one that was renamed has lost the name; neither counts. So it is when
-    /// the system gives the id of a deleted group to one of another name. A SID that is not one of this machine's groups
-    /// (a predefined role's, or one from another deployment's package) is not looked at.
-    #[must_use]
-    pub fn has_group(&self, name: &str, sid: &str) -> bool {
-        let given = self.given.iter();
-        let bound = sid
-            .get(..MACHINE_GROUP.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(MACHINE_GROUP));
-        self.has(name)
-            && (!bound
-                || self.has_sid(sid)
-                || given.clone().any(|group| group.eq_ignore_ascii_case(name)))
-    }
+/// What a cmdlet is to work on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Object<'a> {
+    /// The deployment as a whole, so that a role for a part of it is not enough.
+    Deployment,
+    /// Objects that the cmdlet finds by itself, each of which it checks against the grant.
+    Some,
+    /// What belongs to one scope of the configuration.
+    Config(&'a ConfigScope),
+    /// Users of one place in the directory.
+    Users(&'a DistinguishedName),
 }
 
 /// What is asked.
@@ -78,21 +45,33 @@ pub struct Question<'a> {
     pub groups: &'a [String],
     /// Groups of which one is needed as well for the local store.
     pub local_store_also: &'a [String],
-    /// True when the cmdlet works on the deployment as a whole, so that a site's scope is not enough.
-    pub whole_deployment: bool,
+    /// What it is to work on.
+    pub object: Object<'a>,
+}
+
+/// A site of the topology.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Site {
+    /// Its SiteId.
+    pub id: String,
+    /// Its name.
+    pub name: String,
 }
 
 /// The roles in force, indexed by cmdlet, so that a decision costs the same however long the roles' lists are.
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
     roles: Vec<Role>,
+    sites: Vec<Site>,
+    /// The configuration scopes of each role, sites by their SiteId.
+    reach: Vec<Vec<ConfigScope>>,
     holders: HashMap<CmdletName, Vec<usize>>,
 }
 
 impl Policy {
-    /// A policy of all roles of the Central Management store.
+    /// A policy of all roles of the Central Management store, with the sites that their scopes may name.
     #[must_use]
-    pub fn new(roles: Vec<Role>) -> Self {
+    pub fn new(roles: Vec<Role>, sites: Vec<Site>) -> Self {
         let mut holders: HashMap<CmdletName, Vec<usize>> = HashMap::new();
         for (place, role) in roles.iter().enumerate() {
             for cmdlet in &role.cmdlets {
@@ -102,7 +81,21 @@ impl Policy {
                 }
             }
         }
-        Self { roles, holders }
+        let reach = roles
+            .iter()
+            .map(|role| {
+                role.config_scopes
+                    .iter()
+                    .map(|scope| by_id(&sites, scope))
+                    .collect()
+            })
+            .collect();
+        Self {
+            roles,
+            sites,
+            reach,
+            holders,
+        }
     }
 
     /// The roles, in their order.
@@ -111,14 +104,54 @@ impl Policy {
         &self.roles
     }
 
+    /// A scope with its site by SiteId. A scope may also name a site, as the examples of the original's help do; a SiteId
+    /// goes before a name, and a name that several sites have stands for none.
+    #[must_use]
+    pub fn site_by_id(&self, scope: &ConfigScope) -> ConfigScope {
+        by_id(&self.sites, scope)
+    }
+
+    /// The sites that scopes may name.
+    #[must_use]
+    pub fn sites(&self) -> &[Site] {
+        &self.sites
+    }
+
     /// The roles that hold a cmdlet, in their order.
     pub fn holders(&self, cmdlet: &CmdletName) -> impl Iterator<Item = &Role> {
+        self.held(cmdlet).map(|(role, _)| role)
+    }
+
+    /// The same, each with its configuration scopes.
+    pub(crate) fn held(
+        &self,
+        cmdlet: &CmdletName,
+    ) -> impl Iterator<Item = (&Role, &[ConfigScope])> {
         let places = self
             .holders
             .get(cmdlet)
             .map(Vec::as_slice)
             .unwrap_or_default();
-        places.iter().filter_map(|&place| self.roles.get(place))
+        places.iter().filter_map(|&place| {
+            let reach = self.reach.get(place)?;
+            Some((self.roles.get(place)?, reach.as_slice()))
+        })
+    }
+}
+
+fn by_id(sites: &[Site], scope: &ConfigScope) -> ConfigScope {
+    let ConfigScope::Site(text) = scope else {
+        return scope.clone();
+    };
+    if sites.iter().any(|site| site.id.eq_ignore_ascii_case(text)) {
+        return scope.clone();
+    }
+    let mut named = sites
+        .iter()
+        .filter(|site| site.name.eq_ignore_ascii_case(text));
+    match (named.next(), named.next()) {
+        (Some(site), None) => ConfigScope::Site(site.id.clone()),
+        _ => scope.clone(),
     }
 }
 
@@ -129,8 +162,8 @@ pub enum Door {
     Owner,
     /// As a member of a group.
     Group(String),
-    /// As a member of a role.
-    Role(String),
+    /// As a member of one or several roles.
+    Roles(Vec<String>),
 }
 
 /// Decides one question. Adding a role or a group to a caller never takes a right away.
@@ -138,19 +171,15 @@ pub enum Door {
 /// # Errors
 /// [`Denial`] with a sentence that names the cmdlet and who may run it. Unknown membership denies.
 pub fn decide(policy: &Policy, caller: &Caller, question: &Question<'_>) -> Result<Grant, Denial> {
-    let deny = |reason| denial(reason, question, policy);
+    let deny = |reason, held| denial(reason, held, question, policy);
 
     if caller.is_owner {
-        return Ok(grant(
-            caller,
-            question,
-            vec![ConfigScope::Global],
-            &Door::Owner,
-        ));
+        return Ok(everything(caller, question, Door::Owner));
     }
     let Some(member_of) = &caller.member_of else {
-        return Err(deny(DenialReason::MembershipUnknown));
+        return Err(deny(DenialReason::MembershipUnknown, &[]));
     };
+
     let mut refused = DenialReason::NotHeld;
     if let Some(group) = question.groups.iter().find(|group| member_of.has(group)) {
         let local_right = question.store == StoreKind::Central
@@ -161,53 +190,84 @@ pub fn decide(policy: &Policy, caller: &Caller, question: &Question<'_>) -> Resu
                 .iter()
                 .any(|group| member_of.has(group));
         if local_right {
-            let door = Door::Group(group.clone());
-            return Ok(grant(caller, question, vec![ConfigScope::Global], &door));
+            return Ok(everything(caller, question, Door::Group(group.clone())));
         }
         refused = DenialReason::LocalStoreRight;
     }
 
+    let wanted = match question.object {
+        Object::Config(scope) => Some(policy.site_by_id(scope)),
+        _ => None,
+    };
     let mut scopes: Vec<ConfigScope> = Vec::new();
-    let mut through = None;
-    for role in policy
-        .holders(question.cmdlet)
-        .filter(|role| member_of.has(role.identity.as_str()))
+    let mut user_scopes: Vec<UserScope> = Vec::new();
+    let mut through = Vec::new();
+    let mut too_narrow: Vec<String> = Vec::new();
+    for (role, reach) in policy
+        .held(question.cmdlet)
+        .filter(|(role, _)| member_of.is_in(role))
     {
-        let usable =
-            !question.whole_deployment || role.config_scopes.contains(&ConfigScope::Global);
-        if usable {
-            through.get_or_insert_with(|| Door::Role(role.identity.to_string()));
-            for scope in &role.config_scopes {
-                if !scopes.contains(scope) {
-                    scopes.push(scope.clone());
-                }
+        let usable = match (question.object, &wanted) {
+            (Object::Deployment, _) => reach.contains(&ConfigScope::Global),
+            (Object::Config(_), Some(wanted)) => reach.iter().any(|scope| scope.covers(wanted)),
+            (Object::Config(_), None) => false,
+            (Object::Users(name), _) => {
+                let users = UserScope::Ou(name.clone());
+                role.user_scopes.iter().any(|scope| scope.covers(&users))
             }
-        } else if refused == DenialReason::NotHeld {
-            refused = DenialReason::ScopeTooNarrow;
+            (Object::Some, _) => true,
+        };
+        if !usable {
+            let shown = match question.object {
+                Object::Users(_) => join(&role.user_scopes),
+                _ => join(&role.config_scopes),
+            };
+            too_narrow.push(format!("{} ({shown})", role.identity));
+            continue;
+        }
+        through.push(role.identity.to_string());
+        add_new(&mut scopes, reach);
+        add_new(&mut user_scopes, &role.user_scopes);
+    }
+    if !through.is_empty() && !scopes.is_empty() && !user_scopes.is_empty() {
+        return Ok(Grant::new(
+            caller,
+            question,
+            scopes,
+            user_scopes,
+            Door::Roles(through),
+        ));
+    }
+    if refused == DenialReason::NotHeld && !too_narrow.is_empty() {
+        refused = DenialReason::ScopeTooNarrow;
+    }
+    Err(deny(refused, &too_narrow))
+}
+
+fn everything(caller: &Caller, question: &Question<'_>, door: Door) -> Grant {
+    let (config, users) = (vec![ConfigScope::Global], vec![UserScope::Global]);
+    Grant::new(caller, question, config, users, door)
+}
+
+fn add_new<T: Clone + PartialEq>(list: &mut Vec<T>, more: &[T]) {
+    for one in more {
+        if !list.contains(one) {
+            list.push(one.clone());
         }
     }
-    match through {
-        Some(door) if !scopes.is_empty() => Ok(grant(caller, question, scopes, &door)),
-        _ => Err(deny(refused)),
-    }
 }
 
-fn grant(caller: &Caller, question: &Question<'_>, scopes: Vec<ConfigScope>, door: &Door) -> Grant {
-    Grant {
-        cmdlet: question.cmdlet.clone(),
-        store: question.store,
-        rights: question.rights,
-        scopes,
-        principal: caller.principal.clone(),
-        reason: match door {
-            Door::Owner => "owner of the store".to_owned(),
-            Door::Group(name) => format!("member of {name}"),
-            Door::Role(name) => format!("role {name}"),
-        },
-    }
+pub(crate) fn join<T: ToString>(list: &[T]) -> String {
+    let texts: Vec<String> = list.iter().map(ToString::to_string).collect();
+    texts.join(", ")
 }
 
-fn denial(reason: DenialReason, question: &Question<'_>, policy: &Policy) -> Denial {
+fn denial(
+    reason: DenialReason,
+    too_narrow: &[String],
+    question: &Question<'_>,
+    policy: &Policy,
+) -> Denial {
     let groups = question.groups.iter().cloned();
     let roles = policy
         .holders(question.cmdlet)
@@ -220,9 +280,19 @@ fn denial(reason: DenialReason, question: &Question<'_>, policy: &Policy) -> Den
     };
     let message = match reason {
         DenialReason::NotHeld => format!("you may not run {cmdlet}; {may}"),
-        DenialReason::ScopeTooNarrow => format!(
-            "you may not run {cmdlet}: it works on the whole deployment and your role covers only a part; {may}"
-        ),
+        DenialReason::ScopeTooNarrow => {
+            let object = match question.object {
+                Object::Config(scope) => format!("{scope} is outside"),
+                Object::Users(name) => format!("OU:{name} is outside"),
+                Object::Deployment | Object::Some => {
+                    "it works on the whole deployment, which is more than".to_owned()
+                }
+            };
+            format!(
+                "you may not run {cmdlet}: {object} the scopes of {}; {may}",
+                too_narrow.join(", ")
+            )
+        }
         DenialReason::MembershipUnknown => {
             format!("you may not run {cmdlet}: your group memberships could not be read; {may}")
         }

@@ -1,6 +1,8 @@
 //! The outcome of a decision.
 
-use cs_model::{CmdletName, ConfigScope, StoreKind};
+use cs_model::{CmdletName, ConfigScope, DistinguishedName, StoreKind, UserScope};
+
+use crate::decide::{Caller, Door, Question};
 
 /// What a grant allows its holder to do with a store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -18,15 +20,35 @@ pub enum Rights {
 /// A permission, held in hand by every call into a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
-    pub(crate) cmdlet: CmdletName,
-    pub(crate) store: StoreKind,
-    pub(crate) rights: Rights,
-    pub(crate) scopes: Vec<ConfigScope>,
-    pub(crate) principal: String,
-    pub(crate) reason: String,
+    cmdlet: CmdletName,
+    store: StoreKind,
+    rights: Rights,
+    scopes: Vec<ConfigScope>,
+    user_scopes: Vec<UserScope>,
+    principal: String,
+    door: Door,
 }
 
 impl Grant {
+    /// Only the decision makes one.
+    pub(crate) fn new(
+        caller: &Caller,
+        question: &Question<'_>,
+        scopes: Vec<ConfigScope>,
+        user_scopes: Vec<UserScope>,
+        door: Door,
+    ) -> Self {
+        Self {
+            cmdlet: question.cmdlet.clone(),
+            store: question.store,
+            rights: question.rights,
+            scopes,
+            user_scopes,
+            principal: caller.principal.clone(),
+            door,
+        }
+    }
+
     /// The cmdlet that was allowed.
     #[must_use]
     pub fn cmdlet(&self) -> &CmdletName {
@@ -51,10 +73,34 @@ impl Grant {
         self.rights >= Rights::Write
     }
 
-    /// Where it may be done. Empty never happens.
+    /// Where in the configuration it may be done, sites by their SiteId. Never empty.
     #[must_use]
     pub fn scopes(&self) -> &[ConfigScope] {
         &self.scopes
+    }
+
+    /// For which users it may be done. Never empty.
+    #[must_use]
+    pub fn user_scopes(&self) -> &[UserScope] {
+        &self.user_scopes
+    }
+
+    /// True when what belongs to a scope of the configuration may be touched; the scope has its site by SiteId.
+    #[must_use]
+    pub fn covers(&self, scope: &ConfigScope) -> bool {
+        self.scopes.iter().any(|held| held.covers(scope))
+    }
+
+    /// True when all users of a scope may be touched.
+    #[must_use]
+    pub fn covers_users(&self, scope: &UserScope) -> bool {
+        self.user_scopes.iter().any(|held| held.covers(scope))
+    }
+
+    /// True when a user may be touched, by the user's distinguished name.
+    #[must_use]
+    pub fn covers_user(&self, name: &DistinguishedName) -> bool {
+        self.covers_users(&UserScope::Ou(name.clone()))
     }
 
     /// Who was allowed, as the audit log names them.
@@ -63,10 +109,21 @@ impl Grant {
         &self.principal
     }
 
+    /// Through which door.
+    #[must_use]
+    pub fn door(&self) -> &Door {
+        &self.door
+    }
+
     /// Through which door, in words.
     #[must_use]
-    pub fn reason(&self) -> &str {
-        &self.reason
+    pub fn reason(&self) -> String {
+        match &self.door {
+            Door::Owner => "owner of the store".to_owned(),
+            Door::Group(name) => format!("member of {name}"),
+            Door::Roles(names) if names.len() == 1 => format!("role {}", names.concat()),
+            Door::Roles(names) => format!("roles {}", names.join(", ")),
+        }
     }
 }
 
@@ -95,7 +152,7 @@ pub struct Denial {
     pub who_may: Vec<String>,
 }
 
-/// The grant with which the decision itself reads the roles. It reads and nothing more, and never leaves the engine.
+/// The grant with which the decision itself reads roles and topology. It reads and nothing more, and never leaves the engine.
 #[must_use]
 pub fn policy_grant(store: StoreKind, cmdlet: CmdletName) -> Grant {
     Grant {
@@ -103,7 +160,8 @@ pub fn policy_grant(store: StoreKind, cmdlet: CmdletName) -> Grant {
         store,
         rights: Rights::Read,
         scopes: vec![ConfigScope::Global],
+        user_scopes: vec![UserScope::Global],
         principal: "access decision".to_owned(),
-        reason: "reads the roles".to_owned(),
+        door: Door::Owner,
     }
 }

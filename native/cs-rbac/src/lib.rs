@@ -4,7 +4,11 @@
 //! holds the cmdlet. Everything else is denied. Nothing outside this crate can make a [`Grant`].
 
 mod decide;
+mod delegate;
 mod grant;
+mod membership;
 
-pub use decide::{Caller, Door, Membership, Policy, Question, decide};
+pub use decide::{Caller, Door, Object, Policy, Question, Site, decide};
+pub use delegate::{excess, keeps_an_administrator};
 pub use grant::{Denial, DenialReason, Grant, Rights, policy_grant};
+pub use membership::{Group, Membership};

@@ -1,47 +1,16 @@
-//! The decision: a table of cases that an administrator can read, and properties over random policies.
+//! The decision: cases that an administrator can read.
 #![expect(
     clippy::unwrap_used,
-    clippy::indexing_slicing,
     reason = "helpers of tests stop at the first surprise"
 )]
 
-use cs_model::{CmdletName, ConfigScope, Role, RoleName, StoreKind, UserScope};
-use cs_rbac::{Caller, DenialReason, Membership, Policy, Question, Rights, decide};
-use proptest::prelude::*;
+mod support;
 
-const GROUP: &str = "RTCUniversalServerAdmins";
+use cs_model::{CmdletName, ConfigScope, DistinguishedName, StoreKind};
+use cs_rbac::{Caller, DenialReason, Grant, Object, Policy, Question, Rights, Site, decide};
+use support::{GROUP, member_of, question, role};
+
 const REPLICATOR: &str = "RTC Local Config Replicator";
-
-fn role(name: &str, cmdlets: &[&str], scopes: &[&str]) -> Role {
-    Role {
-        identity: RoleName::parse(name).unwrap(),
-        sid: "S-1-5-21-1-2-3-1000".to_owned(),
-        is_standard: false,
-        cmdlets: cmdlets
-            .iter()
-            .map(|name| CmdletName::parse(name).unwrap())
-            .collect(),
-        script_modules: Vec::new(),
-        config_scopes: scopes
-            .iter()
-            .map(|scope| ConfigScope::parse(scope).unwrap())
-            .collect(),
-        user_scopes: vec![UserScope::Global],
-        template: None,
-    }
-}
-
-fn member_of(groups: &[&str]) -> Caller {
-    Caller {
-        principal: "someone (uid 1000)".to_owned(),
-        is_owner: false,
-        is_local_administrator: false,
-        member_of: Some(Membership {
-            names: groups.iter().map(|&group| group.to_owned()).collect(),
-            ..Membership::default()
-        }),
-    }
-}
 
 fn ask(
     policy: &Policy,
@@ -57,14 +26,14 @@ fn ask(
         rights: Rights::Export,
         groups: &groups,
         local_store_also: &also,
-        whole_deployment: true,
+        object: Object::Deployment,
     };
     decide(policy, caller, &question)
         .map(|grant| {
             assert_eq!(grant.store(), store);
             assert_eq!(grant.rights(), Rights::Export);
             assert!(!grant.scopes().is_empty());
-            grant.reason().to_owned()
+            grant.reason()
         })
         .map_err(|denial| {
             assert!(denial.message.contains(cmdlet), "{denial}");
@@ -75,7 +44,7 @@ fn ask(
 #[test]
 fn who_may_export() {
     use StoreKind::{Central, Local};
-    let policy = Policy::new(vec![
+    let roles = vec![
         role(
             "CSAdministrator",
             &["Export-CsConfiguration", "Get-CsPool"],
@@ -87,7 +56,8 @@ fn who_may_export() {
             &["site:Redmond"],
         ),
         role("Looker", &["Get-CsPool"], &["Global"]),
-    ]);
+    ];
+    let policy = Policy::new(roles, Vec::new());
     let owner = Caller {
         is_owner: true,
         member_of: None,
@@ -191,134 +161,136 @@ fn who_may_export() {
     }
 }
 
+/// A deployment of two sites; the second one is named like the id of a third that does not exist.
+fn two_sites(roles: Vec<cs_model::Role>) -> Policy {
+    let site = |id: &str, name: &str| Site {
+        id: id.to_owned(),
+        name: name.to_owned(),
+    };
+    Policy::new(
+        roles,
+        vec![site("1", "Redmond"), site("2", "Dublin"), site("4", "2")],
+    )
+}
+
+fn ask_for(
+    policy: &Policy,
+    caller: &Caller,
+    cmdlet: &str,
+    object: Object<'_>,
+) -> Result<Grant, String> {
+    let name = CmdletName::parse(cmdlet).unwrap();
+    let groups = [GROUP.to_owned()];
+    decide(policy, caller, &question(&name, &groups, object)).map_err(|denial| denial.message)
+}
+
+#[test]
+fn scopes_limit_sites_and_users_apart_from_each_other() {
+    let policy = two_sites(vec![
+        role(
+            "RedmondVoice",
+            &["Set-CsVoicePolicy"],
+            &["site:redmond", "OU:ou=Redmond,dc=litwareinc,dc=com"],
+        ),
+        role("DublinVoice", &["Set-CsUser"], &["site:2"]),
+        role("World", &["Get-CsPool"], &["Global"]),
+    ]);
+    let caller = member_of(&["RedmondVoice", "DublinVoice"]);
+    let site = |id: &str| ConfigScope::Site(id.to_owned());
+    let allowed = |cmdlet: &str, scope: &ConfigScope| {
+        ask_for(&policy, &caller, cmdlet, Object::Config(scope)).is_ok()
+    };
+    // A site by its id or its name; what one role may there is nothing to another one.
+    assert!(
+        allowed("Set-CsVoicePolicy", &site("1")) && allowed("Set-CsVoicePolicy", &site("Redmond"))
+    );
+    assert!(!allowed("Set-CsVoicePolicy", &site("2")) && allowed("Set-CsUser", &site("2")));
+    assert!(!allowed("Set-CsUser", &site("1")) && !allowed("Set-CsUser", &site("4")));
+    assert!(
+        !allowed("Set-CsVoicePolicy", &ConfigScope::Global) && !allowed("Get-CsPool", &site("1"))
+    );
+
+    let users = |cmdlet: &str, name: &str| {
+        let name = DistinguishedName::parse(name).unwrap();
+        ask_for(&policy, &caller, cmdlet, Object::Users(&name)).is_ok()
+    };
+    assert!(users(
+        "Set-CsVoicePolicy",
+        "cn=Ken,OU=Redmond, DC=litwareinc,dc=com"
+    ));
+    assert!(!users(
+        "Set-CsVoicePolicy",
+        "cn=Ken,ou=Red,dc=litwareinc,dc=com"
+    ));
+    assert!(
+        users("Set-CsUser", "cn=Ken,ou=Red,dc=litwareinc,dc=com"),
+        "site scopes do not limit users"
+    );
+
+    let refused = ask_for(
+        &policy,
+        &caller,
+        "Set-CsVoicePolicy",
+        Object::Config(&site("2")),
+    )
+    .unwrap_err();
+    assert!(
+        refused.contains("site:2 is outside the scopes of RedmondVoice (site:redmond)"),
+        "{refused}"
+    );
+    let refused = ask_for(&policy, &caller, "Set-CsVoicePolicy", Object::Deployment).unwrap_err();
+    assert!(refused.contains("whole deployment"), "{refused}");
+
+    // What was found out goes along, for the objects that a cmdlet finds by itself.
+    let grant = ask_for(&policy, &caller, "Set-CsVoicePolicy", Object::Some).unwrap();
+    assert!(
+        grant.covers(&site("1"))
+            && !grant.covers(&site("2"))
+            && !grant.covers(&ConfigScope::Global)
+    );
+    let inside = DistinguishedName::parse("cn=a,ou=Redmond,dc=litwareinc,dc=com").unwrap();
+    let outside = DistinguishedName::parse("cn=a,dc=litwareinc,dc=com").unwrap();
+    assert!(grant.covers_user(&inside) && !grant.covers_user(&outside));
+    assert_eq!(grant.reason(), "role RedmondVoice");
+}
+
+#[test]
+fn a_name_that_several_sites_have_stands_for_none() {
+    let site = |id: &str| Site {
+        id: id.to_owned(),
+        name: "Twin".to_owned(),
+    };
+    let policy = Policy::new(
+        vec![role("Twins", &["Get-CsPool"], &["site:Twin"])],
+        vec![site("1"), site("2")],
+    );
+    for id in ["1", "2"] {
+        let scope = ConfigScope::Site(id.to_owned());
+        assert!(
+            ask_for(
+                &policy,
+                &member_of(&["Twins"]),
+                "Get-CsPool",
+                Object::Config(&scope)
+            )
+            .is_err()
+        );
+    }
+}
+
 #[test]
 fn a_denial_says_who_may() {
-    let policy = Policy::new(vec![role(
-        "CSAdministrator",
-        &["Export-CsConfiguration"],
-        &["Global"],
-    )]);
+    let policy = Policy::new(
+        vec![role(
+            "CSAdministrator",
+            &["Export-CsConfiguration"],
+            &["Global"],
+        )],
+        Vec::new(),
+    );
     let name = CmdletName::parse("export-csconfiguration").unwrap();
     let groups = [GROUP.to_owned()];
-    let question = Question {
-        cmdlet: &name,
-        store: StoreKind::Central,
-        rights: Rights::Export,
-        groups: &groups,
-        local_store_also: &[],
-        whole_deployment: true,
-    };
+    let question = question(&name, &groups, Object::Deployment);
     let denial = decide(&policy, &member_of(&[]), &question).unwrap_err();
     assert_eq!(denial.who_may, [GROUP, "CSAdministrator"]);
-}
-
-const NAMES: [&str; 4] = ["Alpha", "Beta", "Gamma", GROUP];
-const CMDLETS: [&str; 3] = ["Get-CsPool", "Export-CsConfiguration", "Set-CsUser"];
-
-prop_compose! {
-    fn any_policy()(rows in prop::collection::vec((0usize..3, prop::collection::vec(0usize..3, 0..4), any::<bool>()), 0..4)) -> Policy {
-        let mut roles: Vec<Role> = Vec::new();
-        for (name, cmdlets, global) in rows {
-            let cmdlets: Vec<&str> = cmdlets.into_iter().map(|at| CMDLETS[at]).collect();
-            let scope = if global { "Global" } else { "site:1" };
-            if !roles.iter().any(|role| role.identity.as_str() == NAMES[name]) {
-                roles.push(role(NAMES[name], &cmdlets, &[scope]));
-            }
-        }
-        Policy::new(roles)
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
-
-    /// The same question, answered by a model that is simple enough to be believed.
-    #[test]
-    fn decision_equals_the_model(policy in any_policy(), held in prop::collection::vec(0usize..4, 0..4), cmdlet in 0usize..3) {
-        let groups: Vec<&str> = held.iter().map(|&at| NAMES[at]).collect();
-        let by_group = groups.contains(&GROUP);
-        let by_role = policy.roles().iter().any(|role| {
-            groups.contains(&role.identity.as_str())
-                && role.cmdlets.iter().any(|name| name.as_str() == CMDLETS[cmdlet])
-                && role.config_scopes.contains(&ConfigScope::Global)
-        });
-        let got = ask(&policy, &member_of(&groups), CMDLETS[cmdlet], StoreKind::Central);
-        prop_assert_eq!(got.is_ok(), by_group || by_role);
-    }
-
-    /// One more group or role never takes a right away.
-    #[test]
-    fn more_membership_is_never_less_right(policy in any_policy(), held in prop::collection::vec(0usize..4, 0..4), more in 0usize..4, cmdlet in 0usize..3) {
-        let mut groups: Vec<&str> = held.iter().map(|&at| NAMES[at]).collect();
-        let before = ask(&policy, &member_of(&groups), CMDLETS[cmdlet], StoreKind::Central).is_ok();
-        groups.push(NAMES[more]);
-        let after = ask(&policy, &member_of(&groups), CMDLETS[cmdlet], StoreKind::Central).is_ok();
-        prop_assert!(after || !before);
-    }
-}
-
-#[test]
-fn a_group_is_the_one_that_the_role_remembers() {
-    let membership = |names: &[&str], given: &[&str], sids: &[&str]| {
-        let texts = |list: &[&str]| list.iter().map(|&text| text.to_owned()).collect();
-        Membership {
-            names: texts(names),
-            given: texts(given),
-            sids: texts(sids),
-        }
-    };
-    let sid = "S-1-22-2-2001";
-    let cases = [
-        (
-            "the same group",
-            membership(&["Operators"], &[], &[sid]),
-            true,
-        ),
-        (
-            "another case",
-            membership(&["operators"], &[], &["s-1-22-2-2001"]),
-            true,
-        ),
-        (
-            "made anew with another id",
-            membership(&["Operators"], &[], &["S-1-22-2-2002"]),
-            false,
-        ),
-        ("renamed", membership(&["Others"], &[], &[sid]), false),
-        (
-            "the id went to another group",
-            membership(&["Guests"], &[], &[sid]),
-            false,
-        ),
-        (
-            "an id that begins alike",
-            membership(&["Operators"], &[], &["S-1-22-2-20010"]),
-            false,
-        ),
-        (
-            "given by the settings",
-            membership(&[], &["Operators"], &[]),
-            true,
-        ),
-        ("given another", membership(&[], &["Others"], &[sid]), false),
-        (
-            "a blank more",
-            membership(&["Operators "], &[], &[sid]),
-            false,
-        ),
-        (
-            "a look-alike letter",
-            membership(&["Ореrators"], &[], &[sid]),
-            false,
-        ),
-        ("nothing", membership(&[], &[], &[]), false),
-    ];
-    for (what, membership, expected) in cases {
-        assert_eq!(membership.has_group("Operators", sid), expected, "{what}");
-    }
-    // A SID of a domain is nothing that this machine could compare.
-    let operators = membership(&["Operators"], &[], &[sid]);
-    for unknown in ["", "S-1-5-21-1-2-3-1000", "S-1-22-2"] {
-        assert!(operators.has_group("Operators", unknown), "{unknown}");
-    }
 }

@@ -98,6 +98,16 @@ pub struct Item {
     pub length: u64,
 }
 
+/// A last question before a commit, asked while no other commit can come in between: `Err(())` gives up, and the store stays as it was.
+#[derive(Clone, Copy)]
+pub struct LastCheck<'a>(pub &'a dyn Fn() -> Result<(), ()>);
+
+impl std::fmt::Debug for LastCheck<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("LastCheck")
+    }
+}
+
 /// An item that is to be put.
 #[derive(Debug, Clone, Copy)]
 pub struct NewItem<'a> {
@@ -111,6 +121,8 @@ pub struct NewItem<'a> {
     pub expected: Option<Uuid>,
     /// The whole `Item` element.
     pub content: &'a [u8],
+    /// Whether the change may still be made, once it is known that there is one.
+    pub last_check: LastCheck<'a>,
 }
 
 /// A document at a version, without content.
@@ -137,7 +149,7 @@ pub trait Store: Send + Sync {
     /// Makes the store equal to a package, in one new version, or none when it is equal already.
     ///
     /// `next` yields the package's events in order, `Ok(None)` at the end, and `Err(())` to give up, which
-    /// leaves the store as it was. With `commit` `None` nothing is kept: a dry run for plans.
+    /// leaves the store as it was. From its first call to the commit no other commit comes in between. With `commit` `None` nothing is kept: a dry run for plans.
     /// `on_change` is told of every difference; an error from it gives up as well.
     ///
     /// # Errors
@@ -154,7 +166,8 @@ pub trait Store: Send + Sync {
     /// outcome is told.
     ///
     /// # Errors
-    /// [`StoreError::Stale`] when the item has another signature than expected; any other error as usual.
+    /// [`StoreError::Stale`] when the item has another signature than expected; `Stopped` when the last check gave up; any other
+    /// error as usual.
     fn put_item(
         &self,
         grant: &Grant,

@@ -11,8 +11,8 @@ mod runs;
 mod sqlite;
 
 pub use api::{
-    Change, ChangeKind, CommitInfo, CommitRecord, DocumentInfo, ImportOutcome, Item, NewItem,
-    Snapshot, Store, StoredRequest,
+    Change, ChangeKind, CommitInfo, CommitRecord, DocumentInfo, ImportOutcome, Item, LastCheck,
+    NewItem, Snapshot, Store, StoredRequest,
 };
 pub use error::StoreError;
 pub use memory::MemoryStore;

@@ -424,6 +424,7 @@ impl Store for MemoryStore {
             signature,
             expected,
             content,
+            last_check,
         } = *item;
         let old = Arc::clone(&self.state().newest);
         let mut new = (*old).clone();
@@ -460,6 +461,9 @@ impl Store for MemoryStore {
             }
         }
         let outcome = count(&differences(&old, &new));
+        if commit.is_some() && outcome.changed {
+            (last_check.0)().map_err(|()| StoreError::Stopped)?;
+        }
         Ok(self.commit(grant, commit, new, outcome))
     }
 

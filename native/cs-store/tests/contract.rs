@@ -9,7 +9,7 @@ mod support;
 use cs_archive::PackageEvent;
 use cs_model::{DocumentId, DocumentKey, ItemKey, StoreKind, Uuid, Version};
 use cs_rbac::Rights;
-use cs_store::{CommitInfo, NewItem, Store, StoreError};
+use cs_store::{CommitInfo, LastCheck, NewItem, Store, StoreError};
 use support::{
     both, commit, doc, docs, document, expected_set, export, grant, grant_for, import, import_as,
     package, part, set_of,
@@ -264,6 +264,7 @@ fn rights_are_asked_for() {
                 signature: Uuid::nil(),
                 expected: None,
                 content: b"x",
+                last_check: LastCheck(&|| Ok(())),
             };
             refused(store.put_item(&grant(rights), None, &item).map(drop));
         }
@@ -372,6 +373,7 @@ fn one_item_is_put() {
                 signature: Uuid::from_u128(77),
                 expected: expected.map(Uuid::from_u128),
                 content: content.as_bytes(),
+                last_check: LastCheck(&|| Ok(())),
             };
             store.put_item(
                 &grant(Rights::Write),
@@ -405,6 +407,40 @@ fn one_item_is_put() {
 }
 
 #[test]
+fn a_last_check_that_gives_up_leaves_everything_as_it_was() {
+    on_both(&["a", "b"], |store| {
+        let asked = std::cell::Cell::new(0);
+        let refuse = || {
+            asked.set(asked.get() + 1);
+            Err(())
+        };
+        let put = |content: &str, commit: Option<&CommitInfo>| {
+            let (id, key) = (DocumentId::parse("a"), ItemKey::global());
+            let item = NewItem {
+                document: &id,
+                key: &key,
+                signature: Uuid::from_u128(77),
+                expected: None,
+                content: content.as_bytes(),
+                last_check: LastCheck(&refuse),
+            };
+            store.put_item(&grant(Rights::Write), commit, &item)
+        };
+        let before = export(store);
+        assert!(matches!(
+            put("<x/>", Some(&commit("put"))),
+            Err(StoreError::Stopped)
+        ));
+        assert_eq!((asked.get(), store.version()), (1, Version(1)));
+        assert_eq!(export(store), before);
+        // A plan and a change of nothing ask nobody.
+        assert!(put("<x/>", None).unwrap().changed);
+        assert!(!put("<V>a</V>", Some(&commit("put"))).unwrap().changed);
+        assert_eq!(asked.get(), 1);
+    });
+}
+
+#[test]
 fn a_new_document_gets_a_frame_that_reads_back() {
     on_both(&["a"], |store| {
         let id = DocumentId::Keyed(DocumentKey::topology());
@@ -415,6 +451,7 @@ fn a_new_document_gets_a_frame_that_reads_back() {
             signature: Uuid::from_u128(77),
             expected: None,
             content: content.as_bytes(),
+            last_check: LastCheck(&|| Ok(())),
         };
         let outcome = store
             .put_item(&grant(Rights::Write), Some(&commit("put")), &item)

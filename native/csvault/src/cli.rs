@@ -282,29 +282,14 @@ fn verify_audit(home: Option<PathBuf>) -> u8 {
         Ok(home) => home,
         Err(error) => return failed("csvault audit verify", &error),
     };
-    match audit::verify(&home) {
-        Ok(Ok(verified)) => {
-            let repaired = match verified.repaired {
-                0 => String::new(),
-                count => format!(", {count} of them cut off by a crash and noted"),
-            };
-            let _unseen = writeln!(
-                io::stdout(),
-                "{} lines, unbroken{repaired}. The last one's hash: {}",
-                verified.lines,
-                verified.hash
-            );
-            0
-        }
-        Ok(Err(finding)) => {
-            let _unseen = writeln!(
-                io::stdout(),
-                "Line {} of {} {}.",
-                finding.line,
-                home.join(audit::LOG).display(),
-                finding.what
-            );
-            EXIT_FAILED
+    match audit::verify(&home, &|| false) {
+        Ok(state) => {
+            let _unseen = writeln!(io::stdout(), "{}", audit::told(&state));
+            if state.fault.is_none() {
+                0
+            } else {
+                EXIT_FAILED
+            }
         }
         Err(error) => {
             let text = format!(

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use cs_engine::{Directory, GroupInfo};
-use cs_rbac::{Caller, Membership};
+use cs_rbac::{Caller, Group, Membership};
 
 use crate::peer::PrincipalId;
 use crate::settings::{GroupId, Settings};
@@ -73,6 +73,12 @@ impl Accounts {
         asked.await.unwrap_or_else(|| Arc::new(unknown(id)))
     }
 
+    /// The same for a thread that may wait for as long as the system takes.
+    #[must_use]
+    pub fn caller_now(&self, id: &PrincipalId) -> Arc<Caller> {
+        self.remembered(id).unwrap_or_else(|| self.look_up(id))
+    }
+
     /// The caller with an id, if that was found out less than two seconds ago.
     fn remembered(&self, id: &PrincipalId) -> Option<Arc<Caller>> {
         let callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
@@ -98,6 +104,16 @@ impl Accounts {
     fn is_owner(&self, id: &PrincipalId) -> bool {
         let owner = self.settings.owner.as_ref();
         owner.is_some_and(|owner| owner.is(id))
+    }
+
+    /// The groups that the settings give an account of exactly this name.
+    fn given(&self, account: &str) -> Vec<Group> {
+        let group = |name: &String| Group {
+            name: name.clone(),
+            sid: None,
+        };
+        let names = self.settings.members.get(account);
+        names.into_iter().flatten().map(group).collect()
     }
 
     /// What the settings give a group name, with the name as it is written there.
@@ -130,21 +146,18 @@ fn sid_of_gid(gid: u32) -> String {
 }
 
 impl Directory for Accounts {
-    fn member_of(&self, account: &str) -> Result<Option<Membership>, String> {
-        if let Some(membership) = self.membership_of(account)? {
-            return Ok(Some(membership));
+    fn caller(&self, account: &str) -> Result<Option<Caller>, String> {
+        if let Some(caller) = self.caller_of(account)? {
+            return Ok(Some(caller));
         }
-        // Accounts of the settings that the machine does not know; their names are written as people write them.
-        let known = &self.settings.members;
-        let found = known.get(account).or_else(|| {
-            known
-                .iter()
-                .find(|(name, _)| name.eq_ignore_ascii_case(account))
-                .map(|(_, groups)| groups)
-        });
-        Ok(found.map(|groups| Membership {
-            given: groups.clone(),
-            ..Membership::default()
+        // Accounts of the settings that the machine does not know; people write their names in any case.
+        let mut known = self.settings.members.keys();
+        let name = known.find(|name| name.eq_ignore_ascii_case(account));
+        Ok(name.map(|name| Caller {
+            principal: name.clone(),
+            is_owner: false,
+            is_local_administrator: false,
+            member_of: Some(Membership::new(self.given(name))),
         }))
     }
 
@@ -170,6 +183,11 @@ impl Directory for Accounts {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
+
+    fn has_sid(membership: &Membership, sid: &str) -> bool {
+        let mut groups = membership.groups().iter();
+        groups.any(|group| group.sid.as_deref() == Some(sid))
+    }
 
     fn accounts(settings: Settings) -> Accounts {
         Accounts::new(Arc::new(settings))
@@ -225,7 +243,7 @@ mod tests {
         assert!(groups.has("RTCUniversalReadOnlyAdmins"), "{groups:?}");
         assert!(groups.has("CsHelpDesk"), "{groups:?}");
         let sid = format!("S-1-22-2-{}", root.gid);
-        assert!(groups.has_sid(&sid), "{groups:?}");
+        assert!(has_sid(&groups, &sid), "{groups:?}");
         let group = accounts.group("rtcuniversalreadonlyadmins").unwrap();
         assert_eq!(
             group,
@@ -243,11 +261,11 @@ mod tests {
             })
         );
         assert_eq!(accounts.group("no such group").unwrap(), None);
-        assert_eq!(accounts.member_of(&root.name).unwrap().unwrap(), groups);
-        let ken = accounts.member_of("KenMyer").unwrap().unwrap();
-        assert_eq!(ken.given, ["CsVoiceAdministrator"]);
-        assert_eq!(accounts.member_of("0").unwrap(), None);
-        assert_eq!(accounts.member_of("ken myer").unwrap(), None);
+        let named = |name: &str| Directory::caller(&accounts, name).unwrap();
+        assert_eq!(named(&root.name).unwrap().member_of, Some(groups));
+        let ken = named("KenMyer").unwrap();
+        assert!(ken.principal == "kenmyer" && ken.member_of.unwrap().has("CsVoiceAdministrator"));
+        assert!(named("0").is_none() && named("ken myer").is_none());
         assert!(Arc::ptr_eq(
             &caller,
             &accounts.remembered(&PrincipalId::Uid(0)).unwrap()
@@ -297,7 +315,7 @@ mod tests {
         machine.group_with_id("Guests", gid);
         machine.join("ken", "Guests");
         machine.remove_group("Operators");
-        assert!(asked(&accounts, uid).has_sid(&sid));
+        assert!(has_sid(&asked(&accounts, uid), &sid));
         assert!(!asked(&accounts, uid).has_group(&name, &sid));
     }
 

@@ -20,3 +20,11 @@ mod settings;
 mod socket;
 mod status;
 mod stores;
+
+/// What a stranger's bytes meet first, public so that it can be fuzzed.
+pub mod untrusted {
+    pub use crate::precheck::{JsonFault, check as check_json};
+    pub use crate::server::{
+        FrameReader, Message, Payload, ReadFault, Refusal, params, parse as parse_message,
+    };
+}

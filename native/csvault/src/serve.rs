@@ -10,7 +10,7 @@ use cs_engine::{Clock, Engine, EngineParts, Ids};
 use cs_model::Uuid;
 use serde::{Deserialize, Serialize};
 
-use crate::audit::AuditLog;
+use crate::audit::{AuditLog, SETTLE};
 use crate::directory::Accounts;
 use crate::home::{self, Mode};
 use crate::lock::{HomeLock, LockFault};
@@ -106,7 +106,11 @@ pub fn run_telling(options: &Options, ready: impl FnOnce()) -> Result<(), Fault>
     let limits = settings.limits.resolve();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let ids: Arc<dyn Ids> = Arc::new(RandomIds);
-    let audit = Arc::new(AuditLog::open(&options.home, Arc::clone(&clock))?);
+    let audit = Arc::new(AuditLog::open(
+        &options.home,
+        Arc::clone(&clock),
+        settings.audit_rules(),
+    )?);
     let stores = stores::open(&options.home, clock.as_ref(), ids.as_ref())?;
     let accounts = Arc::new(Accounts::new(Arc::clone(&settings)));
     let engine = Engine::new(EngineParts {
@@ -124,7 +128,7 @@ pub fn run_telling(options: &Options, ready: impl FnOnce()) -> Result<(), Fault>
         central: stores.central,
         local: stores.local,
         accounts,
-        audit,
+        audit: Arc::clone(&audit) as _,
         limits,
         home: options.home.clone(),
         pipe: pipe_path.clone(),
@@ -142,6 +146,7 @@ pub fn run_telling(options: &Options, ready: impl FnOnce()) -> Result<(), Fault>
     runtime.block_on(async {
         let (listener, name) = socket::listen(&pipe_path, options.mode)?.split();
         stop_on_signals(&service)?;
+        tokio::spawn(settle(Arc::clone(&audit)));
         say_ready(&options.home, &pipe_path);
         ready();
         server::serve(Arc::clone(&service), listener, name, idle).await;
@@ -149,9 +154,19 @@ pub fn run_telling(options: &Options, ready: impl FnOnce()) -> Result<(), Fault>
     })?;
     // Calls that do not notice that they were stopped are left behind; what they had not committed never was.
     runtime.shutdown_timeout(Duration::from_secs(1));
+    audit.settle(true);
     drop(service);
     drop(lock);
     Ok(())
+}
+
+/// Has the audit log write what it counted, when its time has come. Never ends.
+async fn settle(audit: Arc<AuditLog>) {
+    loop {
+        tokio::time::sleep(SETTLE).await;
+        let audit = Arc::clone(&audit);
+        let _panics_are_logged = tokio::task::spawn_blocking(move || audit.settle(false)).await;
+    }
 }
 
 /// Minutes as a time; 0 means for ever.

@@ -11,12 +11,16 @@ use cs_contract::{ErrorId, ErrorReport};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::audit::AuditRules;
 use crate::home::Mode;
 use crate::peer::PrincipalId;
 use crate::{precheck, private};
 
 /// The longest settings file, in bytes.
 const FILE_BYTES: u64 = 1024 * 1024;
+
+/// The smallest file of the audit log, in bytes.
+const AUDIT_FILE_BYTES: u64 = 4096;
 
 /// What `settings.json` holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -28,6 +32,12 @@ pub struct Settings {
     /// An embedded service ends after so many minutes without a request; 0 means never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idle_minutes: Option<u32>,
+    /// Bytes of a file of the audit log before the next one is begun; 16 MiB when it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit_file_bytes: Option<u64>,
+    /// How many full files of the audit log are kept; all when it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit_keep_files: Option<usize>,
     /// Group names that stand for a group of this machine: its id, on Windows its SID.
     #[serde(default)]
     pub groups: BTreeMap<String, GroupId>,
@@ -187,6 +197,17 @@ impl Settings {
         }
     }
 
+    /// How the audit log is kept.
+    #[must_use]
+    pub fn audit_rules(&self) -> AuditRules {
+        let rules = AuditRules::default();
+        AuditRules {
+            file_bytes: self.audit_file_bytes.unwrap_or(rules.file_bytes),
+            keep_files: self.audit_keep_files.or(rules.keep_files),
+            ..rules
+        }
+    }
+
     /// Reads the settings of a home, or writes those of a new one.
     ///
     /// # Errors
@@ -227,6 +248,15 @@ impl Settings {
         if settings.limits.calls_per_connection == Some(0) || settings.limits.connections == Some(0)
         {
             return Err(refused("a limit of 0 would admit nobody"));
+        }
+        if settings
+            .audit_file_bytes
+            .is_some_and(|bytes| bytes < AUDIT_FILE_BYTES)
+        {
+            return Err(refused("auditFileBytes must be at least 4096"));
+        }
+        if settings.audit_keep_files == Some(0) {
+            return Err(refused("auditKeepFiles must be at least 1"));
         }
         settings.check().map_err(|fault| refused(&fault))?;
         Ok(settings)
@@ -324,6 +354,22 @@ mod tests {
         let fault = load("{\"limits\": {\"uploadByte\": 1}}").unwrap_err();
         assert!(fault.contains("uploadByte"), "{fault}");
         load("").unwrap_err();
+    }
+
+    #[test]
+    fn the_audit_log_is_kept_whole_unless_it_is_said_otherwise() {
+        let rules = load("{}").unwrap().audit_rules();
+        assert_eq!(
+            (rules.file_bytes, rules.keep_files),
+            (16 * 1024 * 1024, None)
+        );
+        let rules = load("{\"auditFileBytes\": 4096, \"auditKeepFiles\": 3}");
+        let rules = rules.unwrap().audit_rules();
+        assert_eq!((rules.file_bytes, rules.keep_files), (4096, Some(3)));
+        let fault = load("{\"auditFileBytes\": 100}").unwrap_err();
+        assert!(fault.contains("at least 4096"), "{fault}");
+        let fault = load("{\"auditKeepFiles\": 0}").unwrap_err();
+        assert!(fault.contains("at least 1"), "{fault}");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use cs_contract::{ErrorReport, StatusResult};
 use serde::Deserialize;
 
-use crate::cli::{EXIT_NO_SERVICE, failed};
+use crate::cli::{EXIT_FAILED, EXIT_NO_SERVICE, failed};
 use crate::client::{CallFault, Target};
 use crate::lock::{HomeLock, LockFault};
 
@@ -72,8 +72,12 @@ pub fn stop(home: Option<&Path>) -> u8 {
             0
         }
         Ok((Some(_), target)) => {
-            if target.is_own {
-                wait_for_end(&target);
+            if target.is_own && !has_ended(&target) {
+                let _unseen = writeln!(
+                    io::stdout(),
+                    "The service is asked to end; calls that run keep it for now."
+                );
+                return EXIT_FAILED;
             }
             let _unseen = writeln!(io::stdout(), "The service has ended.");
             0
@@ -81,13 +85,16 @@ pub fn stop(home: Option<&Path>) -> u8 {
     }
 }
 
-/// The lock is the last thing that a service gives back.
-fn wait_for_end(target: &Target) {
+/// Waits for the lock, the last thing that a service gives back; false when it has not.
+fn has_ended(target: &Target) -> bool {
     let until = Instant::now() + PATIENCE;
-    while Instant::now() < until && matches!(HomeLock::take(&target.home), Err(LockFault::Held(_)))
-    {
+    while matches!(HomeLock::take(&target.home), Err(LockFault::Held(_))) {
+        if Instant::now() >= until {
+            return false;
+        }
         std::thread::sleep(PAUSE);
     }
+    true
 }
 
 /// Asks a service that runs; `None` when none does.

@@ -12,21 +12,22 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::{Command, Output};
+use std::sync::LazyLock;
 
+use cs_contract::CmdletManifest;
 use cs_testkit::{Home, Host, RawClient, skipped};
 use serde_json::{Value, json};
 
 /// An account that exists nowhere, and its group.
 const STRANGER: u32 = 4001;
 
-const CMDLETS: [&str; 6] = [
-    "Export-CsConfiguration",
-    "Get-CsAdminRole",
-    "Get-CsAdminRoleAssignment",
-    "Get-CsTopology",
-    "Import-CsConfiguration",
-    "Publish-CsTopology",
-];
+/// Every cmdlet.
+static CMDLETS: LazyLock<Vec<String>> = LazyLock::new(|| {
+    cs_contract::cmdlets()
+        .iter()
+        .map(CmdletManifest::name)
+        .collect()
+});
 
 fn is_root(test: &str) -> bool {
     let root = nix::unistd::geteuid().is_root();
@@ -78,8 +79,8 @@ fn ask_everything() {
             json!(error_id(&client.ask(method, Value::Null))),
         );
     }
-    for cmdlet in CMDLETS {
-        let parameters = match cmdlet {
+    for cmdlet in CMDLETS.iter() {
+        let parameters = match cmdlet.as_str() {
             "Get-CsAdminRoleAssignment" => json!({"Identity": "root"}),
             _ => json!({}),
         };
@@ -130,8 +131,8 @@ fn everything_as(host: &Host, uid: u32, gid: u32) -> Value {
     serde_json::from_str(line.unwrap()).unwrap()
 }
 
-fn expect(found: &Value, denied: &[&str], allowed: &[&str]) {
-    for name in denied {
+fn expect(found: &Value, denied: &[impl AsRef<str>], allowed: &[&str]) {
+    for name in denied.iter().map(AsRef::as_ref) {
         assert_eq!(found[name], "AccessDenied", "{name} in {found}");
     }
     for name in allowed {
@@ -148,11 +149,11 @@ fn a_stranger_is_denied_everything_and_leaves_a_trace() {
     let (home, host) = system(json!({"owner": null}));
     let before = versions(&host);
     let found = everything_as(&host, STRANGER, STRANGER);
-    expect(&found, &CMDLETS, &["ping"]);
+    expect(&found, CMDLETS.as_slice(), &["ping"]);
     expect(&found, &["status", "LocalStore"], &[]);
     assert_eq!(versions(&host), before);
     let log = std::fs::read_to_string(home.path().join("audit.log")).unwrap();
-    for name in CMDLETS.iter().chain(&["status"]) {
+    for name in CMDLETS.iter().map(String::as_str).chain(["status"]) {
         let line = log.lines().find(|line| {
             line.contains(&format!("\"cmdlet\":\"{name}\""))
                 && line.contains(&format!("uid {STRANGER}"))
@@ -192,7 +193,7 @@ fn a_group_of_the_settings_lets_its_members_in_as_far_as_it_goes() {
     );
     // The group id of the process says nothing; the account's membership does.
     let found = everything_as(&host, STRANGER, gid);
-    expect(&found, &CMDLETS, &["ping"]);
+    expect(&found, CMDLETS.as_slice(), &["ping"]);
     drop(host);
 
     let (_home, host) = system(json!({"owner": null, "members": {"daemon": ["CsHelpDesk"]}}));
@@ -227,7 +228,7 @@ fn nobody_is_nobody_even_as_a_member_or_owner() {
     let settings = json!({"owner": {"uid": 65534}, "groups": {"RTCUniversalServerAdmins": 65534}, "members": {"nobody": ["CSAdministrator"]}});
     let (_home, host) = system(settings);
     let found = everything_as(&host, 65534, 65534);
-    expect(&found, &CMDLETS, &["ping"]);
+    expect(&found, CMDLETS.as_slice(), &["ping"]);
 }
 
 #[test]

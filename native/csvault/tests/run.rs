@@ -206,7 +206,14 @@ fn a_plan_shows_what_would_change_and_changes_nothing() {
         "changed.xml",
         "-BackupFileName",
         "backup.xml",
+        "-Report",
+        "report.html",
     ]);
+    let report = text(&prompt.read("report.html"));
+    assert!(
+        report.starts_with("<!DOCTYPE html>") && report.contains("New version"),
+        "{report}"
+    );
     assert_eq!(prompt.version(), version + 1);
     assert!(text(&prompt.read("backup.xml")).contains("AllowAllDomains=\"false\""));
     let plan = prompt.well(&["Import-CsConfiguration", "before.zip", "-WhatIf"]);
@@ -214,6 +221,11 @@ fn a_plan_shows_what_would_change_and_changes_nothing() {
     assert_eq!(prompt.version(), version + 1);
     prompt.well(&["Import-CsConfiguration", "before.zip"]);
     assert_eq!(prompt.version(), version + 2);
+    let plan = prompt.well(&["Import-CsConfiguration", "before.zip", "-WhatIf"]);
+    assert!(
+        plan.starts_with("What if: ") && plan.contains("already"),
+        "{plan}"
+    );
 }
 
 #[test]
@@ -245,6 +257,11 @@ fn a_document_is_published_from_a_file_or_standard_input() {
 fn existing_files_stay_unless_force_is_given() {
     let prompt = Prompt::new();
     prompt.write("there.zip", b"precious");
+    std::fs::set_permissions(
+        prompt.0.beside("there.zip"),
+        std::fs::Permissions::from_mode(0o640),
+    )
+    .unwrap();
     let said = prompt.badly(&["Export-CsConfiguration", "there.zip"], 1);
     assert!(
         said.contains("FileExists") && said.contains("-Force"),
@@ -260,7 +277,7 @@ fn existing_files_stay_unless_force_is_given() {
         .unwrap()
         .permissions()
         .mode();
-    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(mode & 0o777, 0o640);
 
     prompt.write("target", b"untouched");
     symlink("target", prompt.0.beside("link")).unwrap();
@@ -276,7 +293,9 @@ fn places_that_cannot_be_written_are_named() {
     for (path, what) in [
         ("folder", "FileNotRegular"),
         ("/dev/null", "FileNotRegular"),
-        ("no/such/folder/x.zip", "does not exist"),
+        ("no/such/folder/x.zip", "FileNotFound"),
+        (r"C:\Config.zip", "a path of Windows"),
+        (r"\\server\share\Config.zip", "a path of Windows"),
         ("folder/", "FileNotRegular"),
         ("/proc/x.zip", "FileWriteFailed"),
     ] {
@@ -504,6 +523,33 @@ fn a_service_that_goes_away_or_lies_is_told_and_leaves_no_file() {
         service.join().unwrap();
         std::fs::remove_file(prompt.0.path().join("csvault.sock")).unwrap();
     }
+}
+
+#[test]
+fn a_service_that_does_not_answer_is_told_by_every_command() {
+    let prompt = Prompt::new();
+    prompt.0.write("x", b"");
+    // The system takes connections for it; nobody ever reads.
+    let _frozen = UnixListener::bind(prompt.0.path().join("csvault.sock")).unwrap();
+    let commands = [
+        &["run", "Get-CsAdminRole"] as &[&str],
+        &["status"],
+        &["stop"],
+    ];
+    let running: Vec<_> = commands
+        .iter()
+        .map(|words| {
+            let mut command = prompt.0.command(words);
+            command.stderr(Stdio::piped()).spawn().unwrap()
+        })
+        .collect();
+    for child in running {
+        let output = child.wait_with_output().unwrap();
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(3), "{said}");
+        assert!(said.contains("does not answer"), "{said}");
+    }
+    std::fs::remove_file(prompt.0.path().join("csvault.sock")).unwrap();
 }
 
 #[test]

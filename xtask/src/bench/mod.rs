@@ -72,7 +72,7 @@ type Group = (
 );
 
 /// The measurements, each with the beginnings of the names of its rows.
-const GROUPS: [Group; 13] = [
+const GROUPS: [Group; 14] = [
     (
         &["P1", "P2", "export", "P9 export sqlite3"],
         transfer::exports,
@@ -88,6 +88,7 @@ const GROUPS: [Group; 13] = [
     (&["P10", "P11", "P12", "P13", "P14"], latency::rows),
     (&["P15"], latency::ready),
     (&["P16"], transfer::xml),
+    (&["decision"], transfer::decision),
     (&["prompt"], prompt::rows),
 ];
 

@@ -7,7 +7,7 @@ use std::process::Command;
 use cs_archive::{PackageEvent, ReadLimits};
 
 use super::host::Host;
-use super::tools::{build, need, on_core, output, ratio, run_quietly, time};
+use super::tools::{build, median, need, on_core, output, ratio, run_quietly, time};
 use super::{Bench, Row};
 
 const MIB: f64 = 1024.0 * 1024.0;
@@ -367,5 +367,25 @@ pub fn xml(bench: &Bench) -> Result<Vec<Row>, String> {
         "P16 checks of XML / bare events of the tokenizer",
         found,
         1.0 / 0.6,
+    )])
+}
+
+/// What one access decision costs. No tool to compare with: the goal is a time.
+pub fn decision(bench: &Bench) -> Result<Vec<Row>, String> {
+    const GOAL_SECONDS: f64 = 2e-6;
+    build("cs-bench")?;
+    let mut seconds = Vec::new();
+    for _ in 0..bench.rounds {
+        let text = output(Command::new(&bench.reference).arg("decide"))?;
+        let each: f64 = text
+            .trim()
+            .parse()
+            .map_err(|_| format!("no number: {text}"))?;
+        seconds.push(each);
+    }
+    Ok(vec![Row::new(
+        "decision, 11 roles of 500 cmdlets / 2 microseconds",
+        median(seconds) / GOAL_SECONDS,
+        1.0,
     )])
 }

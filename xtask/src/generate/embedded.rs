@@ -49,7 +49,7 @@ fn texts(manifests: &Manifests) -> String {
             .collect(),
     );
     format!(
-        "{MARK}\nconst CMDLETS: &[&str] = {cmdlets};\nconst TYPES: &[&str] = {types};\nconst ROLES: &str = include_str!(\"../../../../manifests/roles.json\");\n"
+        "{MARK}\nconst CMDLETS: &[&str] = {cmdlets};\nconst TYPES: &[&str] = {types};\nconst ROLES: &str = include_str!(\"../../../../manifests/roles.json\");\nconst CATALOG: &str = include_str!(\"../../../../manifests/catalog.json\");\n"
     )
 }
 
@@ -71,7 +71,7 @@ fn handlers(manifests: &Manifests) -> String {
         let _infallible = writeln!(text, "mod {};", snake(name));
     }
     text.push_str(
-        "\nuse crate::engine::Handler;\n\n/// The handler of a cmdlet, by its name in any case.\npub fn handler(cmdlet: &str) -> Option<&'static Handler> {\n    HANDLERS\n        .iter()\n        .find(|(name, _)| name.eq_ignore_ascii_case(cmdlet))\n        .map(|(_, handler)| *handler)\n}\n\n/// Every cmdlet.\n#[rustfmt::skip]\nconst HANDLERS: &[(&str, &Handler)] = &[\n",
+        "\nuse crate::engine::Handler;\n\n/// The handler of a cmdlet, by its name in any case.\npub fn handler(cmdlet: &str) -> Option<&'static Handler> {\n    HANDLERS\n        .iter()\n        .find(|(name, _)| name.eq_ignore_ascii_case(cmdlet))\n        .map(|(_, handler)| *handler)\n}\n\n/// The names of all cmdlets.\npub fn names() -> impl Iterator<Item = &'static str> {\n    HANDLERS.iter().map(|(name, _)| *name)\n}\n\n/// Every cmdlet.\n#[rustfmt::skip]\nconst HANDLERS: &[(&str, &Handler)] = &[\n",
     );
     for (name, _) in &manifests.cmdlets {
         let _infallible = writeln!(text, "    (\"{name}\", &{}::HANDLER),", snake(name));

@@ -48,8 +48,13 @@ fn help(cmdlet: &CmdletManifest) -> String {
     for example in &cmdlet.examples {
         section(
             ".EXAMPLE",
-            &format!("{}\n\n{}", example.code, example.remarks),
+            // With the prompt: Get-Help would take what is before the first `>` for it.
+            &format!("PS> {}\n\n{}", example.code, example.remarks),
         );
+    }
+    let inputs = inputs(cmdlet);
+    if !inputs.is_empty() {
+        section(".INPUTS", &inputs.join("\n"));
     }
     if !cmdlet.output.is_empty() {
         section(".OUTPUTS", &cmdlet.output.join("\n"));
@@ -59,6 +64,43 @@ fn help(cmdlet: &CmdletManifest) -> String {
     }
     help.push_str("    #>\n");
     help
+}
+
+/// What comes through the pipeline, a line each.
+fn inputs(cmdlet: &CmdletManifest) -> Vec<String> {
+    let mut lines = Vec::new();
+    for parameter in &cmdlet.parameters {
+        let kind = kind(parameter.r#type);
+        let name = &parameter.name;
+        let ways = parameter.sets.iter().map(|place| place.pipeline);
+        for way in ways {
+            let line = match way {
+                PipelineInput::None => continue,
+                PipelineInput::ByValue => format!("{kind} for -{name}"),
+                PipelineInput::ByPropertyName => format!("An object with the property {name}"),
+                PipelineInput::Both => {
+                    format!("{kind} for -{name}, or an object with the property {name}")
+                }
+            };
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
+        }
+    }
+    lines
+}
+
+fn kind(kind: ParameterType) -> &'static str {
+    match kind {
+        ParameterType::Switch => "switch",
+        ParameterType::StringList => "string[]",
+        ParameterType::Int32 => "int",
+        ParameterType::DateTime => "datetime",
+        ParameterType::ListModifier | ParameterType::Instance => "object",
+        ParameterType::Bytes => "byte[]",
+        ParameterType::Xml => "System.Xml.Linq.XElement",
+        ParameterType::String | ParameterType::PathToWrite | ParameterType::PathToRead => "string",
+    }
 }
 
 fn parameter(parameter: &ParameterManifest) -> String {
@@ -94,15 +136,21 @@ fn parameter(parameter: &ParameterManifest) -> String {
             .collect();
         let _infallible = writeln!(text, "        [Alias({})]", aliases.join(", "));
     }
-    if parameter.r#type == ParameterType::Bytes {
-        text.push_str("        [AllowEmptyCollection()]\n");
+    match parameter.r#type {
+        ParameterType::Bytes => text.push_str("        [AllowEmptyCollection()]\n"),
+        ParameterType::ListModifier => {
+            text.push_str("        [AllowNull()] [AllowEmptyCollection()]\n");
+        }
+        _ => {}
     }
-    let kind = match parameter.r#type {
-        ParameterType::Switch => "switch",
-        ParameterType::Bytes => "byte[]",
-        ParameterType::Xml => "System.Xml.Linq.XElement",
-        ParameterType::String | ParameterType::PathToWrite | ParameterType::PathToRead => "string",
-    };
+    if let Some(of) = &parameter.instance_of {
+        let _infallible = writeln!(text, "        [PSTypeName({})]", quoted(of));
+    }
+    if !parameter.values.is_empty() {
+        let values: Vec<String> = parameter.values.iter().map(|value| quoted(value)).collect();
+        let _infallible = writeln!(text, "        [ValidateSet({})]", values.join(", "));
+    }
+    let kind = kind(parameter.r#type);
     let _infallible = write!(text, "        [{kind}] ${}", parameter.name);
     text
 }
@@ -119,18 +167,28 @@ fn sent(cmdlet: &CmdletManifest) -> String {
 }
 
 fn body(cmdlet: &CmdletManifest) -> String {
+    // By its own name: at the prompt a function may have the prefix of Import-Module -Prefix.
+    let name = quoted(&cmdlet.name());
     let sent = sent(cmdlet);
+    if let Some(change) = &cmdlet.change {
+        let each = change.each.as_deref().unwrap_or_default();
+        return format!(
+            "    process {{ Invoke-CsVaultChange $PSCmdlet {name} $PSBoundParameters {sent} {} {} }}\n",
+            quoted(&change.action),
+            quoted(each)
+        );
+    }
     match cmdlet.transfer {
         None => {
             format!(
-                "    process {{ $null = Invoke-CsVaultCall $PSCmdlet $PSBoundParameters {sent} $false $false $null $null }}\n"
+                "    process {{ $null = Invoke-CsVaultCall $PSCmdlet {name} $PSBoundParameters {sent} $false $false $null $null }}\n"
             )
         }
         Some(Transfer::Download) => format!(
-            "    process {{ Invoke-CsVaultDownload $PSCmdlet $PSBoundParameters {sent} }}\n"
+            "    process {{ Invoke-CsVaultDownload $PSCmdlet {name} $PSBoundParameters {sent} }}\n"
         ),
         Some(Transfer::DownloadWhenAsXml) => format!(
-            "    process {{ Invoke-CsVaultXmlQuery $PSCmdlet $PSBoundParameters {sent} }}\n"
+            "    process {{ Invoke-CsVaultXmlQuery $PSCmdlet {name} $PSBoundParameters {sent} }}\n"
         ),
         Some(Transfer::Upload) => match cmdlet
             .parameters
@@ -139,12 +197,12 @@ fn body(cmdlet: &CmdletManifest) -> String {
         {
             // Bytes may come from the pipeline in one piece or one by one.
             Some(bytes) => format!(
-                "    begin {{ $bytes = [System.IO.MemoryStream]::new() }}\n    process {{ if ($PSBoundParameters.ContainsKey({0})) {{ $bytes.Write(${1}, 0, ${1}.Length) }} }}\n    end {{ Invoke-CsVaultUpload $PSCmdlet $PSBoundParameters {sent} $bytes }}\n",
+                "    begin {{ $bytes = [System.IO.MemoryStream]::new() }}\n    process {{ if ($PSBoundParameters.ContainsKey({0})) {{ $bytes.Write(${1}, 0, ${1}.Length) }} }}\n    end {{ Invoke-CsVaultUpload $PSCmdlet {name} $PSBoundParameters {sent} $bytes }}\n",
                 quoted(&bytes.name),
                 bytes.name
             ),
             None => format!(
-                "    end {{ Invoke-CsVaultUpload $PSCmdlet $PSBoundParameters {sent} $null }}\n"
+                "    end {{ Invoke-CsVaultUpload $PSCmdlet {name} $PSBoundParameters {sent} $null }}\n"
             ),
         },
     }

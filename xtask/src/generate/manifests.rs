@@ -4,15 +4,51 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use cs_contract::{CmdletManifest, OutputTypeManifest, ParameterType, RolesManifest};
+use cs_contract::{
+    CatalogManifest, CmdletManifest, OutputTypeManifest, ParameterType, RolesManifest, Side,
+};
 
 use super::Generated;
-use crate::workspace::root;
 
-/// The first line of the catalog of approved verbs that are used here.
-const VERBS: [&str; 20] = [
-    "Add", "Approve", "Backup", "Clear", "Copy", "Disable", "Enable", "Export", "Get", "Grant",
-    "Import", "Invoke", "Move", "New", "Publish", "Remove", "Restore", "Set", "Test", "Update",
+/// Approved verbs of PowerShell that the original uses.
+pub(crate) const VERBS: [&str; 37] = [
+    "Add",
+    "Approve",
+    "Backup",
+    "Clear",
+    "Compare",
+    "Convert",
+    "Copy",
+    "Debug",
+    "Disable",
+    "Enable",
+    "Export",
+    "Get",
+    "Grant",
+    "Import",
+    "Install",
+    "Invoke",
+    "Lock",
+    "Merge",
+    "Move",
+    "New",
+    "Publish",
+    "Remove",
+    "Request",
+    "Reset",
+    "Restore",
+    "Revoke",
+    "Search",
+    "Set",
+    "Show",
+    "Start",
+    "Stop",
+    "Sync",
+    "Test",
+    "Uninstall",
+    "Unlock",
+    "Unpublish",
+    "Update",
 ];
 
 /// All manifests, in the order of their file names.
@@ -28,9 +64,9 @@ pub struct Manifests {
 }
 
 impl Manifests {
-    /// Reads and checks them.
-    pub fn read() -> Result<Self, String> {
-        let folder = root().join("manifests");
+    /// Reads and checks those of the workspace at `root`.
+    pub fn read(root: &Path) -> Result<Self, String> {
+        let folder = root.join("manifests");
         let (cmdlets, cmdlet_texts) = read_all(&folder.join("cmdlets"))?;
         let (types, type_texts) = read_all(&folder.join("types"))?;
         let roles_path = folder.join("roles.json");
@@ -64,7 +100,7 @@ impl Manifests {
             .collect();
         let known = |name: &str| {
             let name = name.trim_end_matches("[]");
-            matches!(name, "String" | "Boolean" | "Int32")
+            matches!(name, "String" | "Boolean" | "Int32" | "Int64" | "DateTime")
                 || name.starts_with("System.")
                 || types.contains(name)
         };
@@ -96,9 +132,44 @@ impl Manifests {
             if names.len() != cmdlet.parameters.len() {
                 fault("a parameter is there twice".to_owned());
             }
+            let text = |kind| matches!(kind, ParameterType::String | ParameterType::StringList);
+            for parameter in &cmdlet.parameters {
+                if !parameter.values.is_empty() && !text(parameter.r#type) {
+                    fault(format!("{} has values and is no text", parameter.name));
+                }
+            }
             let bytes = |kind| matches!(kind, ParameterType::Bytes | ParameterType::Xml);
+            let path =
+                |kind| matches!(kind, ParameterType::PathToRead | ParameterType::PathToWrite);
+            if cmdlet
+                .parameters
+                .iter()
+                .any(|p| (bytes(p.r#type) || path(p.r#type)) && p.side != Side::Client)
+            {
+                fault("a path or bytes are not on the client's side".to_owned());
+            }
             if cmdlet.parameters.iter().any(|p| bytes(p.r#type)) && cmdlet.transfer.is_none() {
                 fault("a parameter holds bytes, and there is no transfer".to_owned());
+            }
+            if cmdlet.change.is_some()
+                && (cmdlet.should_process.is_none() || cmdlet.transfer.is_some())
+            {
+                fault("a change needs shouldProcess, and no bytes".to_owned());
+            }
+            for parameter in &cmdlet.parameters {
+                let instance = parameter.r#type == ParameterType::Instance;
+                match &parameter.instance_of {
+                    Some(of) if !instance || !types.contains(of.as_str()) => {
+                        fault(format!("{} is no instance of {of}", parameter.name));
+                    }
+                    None if instance => {
+                        fault(format!(
+                            "{} does not say what it is an instance of",
+                            parameter.name
+                        ));
+                    }
+                    _ => {}
+                }
             }
         }
         for (file, output) in &self.types {
@@ -185,5 +256,6 @@ pub fn schemas() -> Result<Vec<Generated>, String> {
         schema("cmdlet", schemars::schema_for!(CmdletManifest))?,
         schema("type", schemars::schema_for!(OutputTypeManifest))?,
         schema("roles", schemars::schema_for!(RolesManifest))?,
+        schema("catalog", schemars::schema_for!(CatalogManifest))?,
     ])
 }

@@ -1,16 +1,16 @@
 //! `cargo xtask generate`: everything that follows from the manifests. Generated files are committed; `--check` finds those that
 //! are not what the manifests say.
 
-mod embedded;
+pub(crate) mod embedded;
 mod functions;
 mod golden;
-mod manifests;
+pub(crate) mod manifests;
 mod module;
 mod pages;
 mod views;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::Outcome;
 use crate::workspace::root;
@@ -25,11 +25,11 @@ pub struct Options {
 }
 
 /// A generated file: its path from the root of the workspace, and its text.
-type Generated = (String, String);
+pub(crate) type Generated = (String, String);
 
 /// Runs it.
 pub fn run(options: &Options) -> Outcome {
-    let files = all()?;
+    let files = all(&root())?;
     if options.check {
         let drifted = drifted(&files);
         return if drifted.is_empty() {
@@ -59,10 +59,11 @@ pub fn run(options: &Options) -> Outcome {
     Ok(())
 }
 
-fn all() -> Result<Vec<Generated>, String> {
-    let manifests = Manifests::read()?;
+/// Every generated file of the workspace at `root`.
+pub(crate) fn all(root: &Path) -> Result<Vec<Generated>, String> {
+    let manifests = Manifests::read(root)?;
     let mut files = embedded::files(&manifests);
-    files.extend(module::files(&manifests)?);
+    files.extend(module::files(&manifests, root)?);
     files.extend(views::files(&manifests));
     files.extend(pages::files(&manifests));
     files.extend(golden::files(&manifests));
@@ -105,7 +106,7 @@ fn strangers(files: &[Generated]) -> Vec<PathBuf> {
 mod tests {
     #[test]
     fn generated_files_are_as_the_manifests_say() {
-        let files = super::all().unwrap();
+        let files = super::all(&crate::workspace::root()).unwrap();
         assert_eq!(
             super::drifted(&files),
             Vec::<String>::new(),

@@ -24,8 +24,13 @@ pub fn files(manifests: &Manifests) -> Vec<Generated> {
 pub fn type_name(kind: ParameterType) -> &'static str {
     match kind {
         ParameterType::Switch => "SwitchParameter",
+        ParameterType::StringList => "String[]",
+        ParameterType::Int32 => "Int32",
+        ParameterType::DateTime => "DateTime",
         ParameterType::Bytes => "Byte[]",
         ParameterType::Xml => "XElement",
+        ParameterType::ListModifier => "PSListModifier",
+        ParameterType::Instance => "Role",
         ParameterType::String | ParameterType::PathToWrite | ParameterType::PathToRead => "String",
     }
 }
@@ -191,6 +196,9 @@ fn facts(parameter: &ParameterManifest) -> String {
     }
     if parameter.wildcards {
         facts.push("wildcards: yes".to_owned());
+    }
+    if !parameter.values.is_empty() {
+        facts.push(format!("values: {}", parameter.values.join(", ")));
     }
     format!("*{}*", facts.join("; "))
 }

@@ -8,6 +8,8 @@ use cs_model::{DocumentKey, ScopeClass};
 use super::package::Package;
 use super::random::Random;
 use super::topology::topology;
+use crate::generate::manifests::Manifests;
+use crate::workspace::root;
 
 const MANAGEMENT: &str = "urn:schema:Microsoft.Rtc.Management.";
 const ROLES: &str = "urn:schema:CsVault.Settings.Roles.2026";
@@ -83,7 +85,7 @@ pub fn files() -> Result<Vec<(&'static str, Vec<u8>)>, String> {
     )?;
     package.document(
         &DocumentKey::host(ROLES, "Roles", ScopeClass::Global),
-        &[item("", roles(cs_contract::roles()))],
+        &[item("", roles(&Manifests::read(&root())?.roles))],
     )?;
     Ok(vec![
         ("topology.xml", document.into_bytes()),

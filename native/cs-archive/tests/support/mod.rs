@@ -7,7 +7,12 @@
 
 use std::io::Cursor;
 
-use cs_archive::{PackageEvent, PackageSummary, ReadError, ReadLimits, deflate_run, read};
+use cs_archive::{
+    EntryPlan, PackageEvent, PackageSummary, PackageWriter, ReadError, ReadLimits, deflate_run,
+    package_length, read,
+};
+
+pub mod random;
 
 /// An entry, with everything that an attacker can set.
 #[derive(Clone)]
@@ -222,4 +227,50 @@ pub fn keys(events: &[PackageEvent]) -> Vec<(String, Vec<String>)> {
         }
     }
     found
+}
+
+/// The events with neighbouring pieces of one item or text joined: where a piece ends means nothing.
+pub fn joined(events: &[PackageEvent]) -> Vec<PackageEvent> {
+    let mut joined: Vec<PackageEvent> = Vec::new();
+    for event in events {
+        match (joined.last_mut(), event) {
+            (Some(PackageEvent::Text(before)), PackageEvent::Text(more))
+            | (Some(PackageEvent::ItemChunk(before)), PackageEvent::ItemChunk(more)) => {
+                before.extend(more);
+            }
+            _ => joined.push(event.clone()),
+        }
+    }
+    joined
+}
+
+/// Writes parts, each in runs, as the stores do.
+pub fn write(parts: &[(String, Vec<Vec<u8>>)]) -> Vec<u8> {
+    let runs: Vec<Vec<_>> = parts
+        .iter()
+        .map(|(_, runs)| runs.iter().map(|run| deflate_run(run).unwrap()).collect())
+        .collect();
+    let plans: Vec<EntryPlan> = parts
+        .iter()
+        .zip(&runs)
+        .map(|((name, _), runs)| {
+            let mut plan = EntryPlan::new(name);
+            for run in runs {
+                plan.add(run.crc32, run.length, run.data.len() as u64);
+            }
+            plan
+        })
+        .collect();
+    let mut out = Vec::new();
+    let mut writer = PackageWriter::new(&mut out, &plans);
+    for runs in &runs {
+        writer.begin_entry().unwrap();
+        for run in runs {
+            writer.run(&run.data).unwrap();
+        }
+        writer.end_entry().unwrap();
+    }
+    writer.finish().unwrap();
+    assert_eq!(out.len() as u64, package_length(&plans).unwrap());
+    out
 }

@@ -3,11 +3,21 @@ const CMDLETS: &[&str] = &[
     include_str!("../../../../manifests/cmdlets/Export-CsConfiguration.json"),
     include_str!("../../../../manifests/cmdlets/Get-CsAdminRole.json"),
     include_str!("../../../../manifests/cmdlets/Get-CsAdminRoleAssignment.json"),
+    include_str!("../../../../manifests/cmdlets/Get-CsAuditRecord.json"),
     include_str!("../../../../manifests/cmdlets/Get-CsTopology.json"),
     include_str!("../../../../manifests/cmdlets/Import-CsConfiguration.json"),
+    include_str!("../../../../manifests/cmdlets/New-CsAdminRole.json"),
     include_str!("../../../../manifests/cmdlets/Publish-CsTopology.json"),
+    include_str!("../../../../manifests/cmdlets/Remove-CsAdminRole.json"),
+    include_str!("../../../../manifests/cmdlets/Set-CsAdminRole.json"),
+    include_str!("../../../../manifests/cmdlets/Test-CsAdminAccess.json"),
+    include_str!("../../../../manifests/cmdlets/Test-CsAuditLog.json"),
+    include_str!("../../../../manifests/cmdlets/Update-CsAdminRole.json"),
 ];
 const TYPES: &[&str] = &[
+    include_str!("../../../../manifests/types/AdminAccess.json"),
+    include_str!("../../../../manifests/types/AuditLogState.json"),
+    include_str!("../../../../manifests/types/AuditRecord.json"),
     include_str!("../../../../manifests/types/Cluster.json"),
     include_str!("../../../../manifests/types/CmdletType.json"),
     include_str!("../../../../manifests/types/ConfigScope.json"),
@@ -23,3 +33,4 @@ const TYPES: &[&str] = &[
     include_str!("../../../../manifests/types/UserScope.json"),
 ];
 const ROLES: &str = include_str!("../../../../manifests/roles.json");
+const CATALOG: &str = include_str!("../../../../manifests/catalog.json");

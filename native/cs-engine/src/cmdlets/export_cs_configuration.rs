@@ -10,11 +10,7 @@ use crate::CallIo;
 use crate::engine::{Handler, Running};
 use crate::fault::{Fault, from_stopped, from_store};
 
-pub const HANDLER: Handler = Handler {
-    inline: false,
-    whole_deployment: true,
-    run,
-};
+pub const HANDLER: Handler = Handler { inline: false, run };
 
 fn run(call: &mut Running<'_>) -> Result<InvokeResult, Fault> {
     let snapshot = call

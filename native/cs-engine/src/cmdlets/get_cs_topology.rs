@@ -7,11 +7,7 @@ use crate::engine::{Handler, Running};
 use crate::fault::{Fault, from_stopped};
 use crate::topology::{self, TOPOLOGY_TYPE, stored};
 
-pub const HANDLER: Handler = Handler {
-    inline: false,
-    whole_deployment: true,
-    run,
-};
+pub const HANDLER: Handler = Handler { inline: false, run };
 
 /// Bytes of a record beside its objects.
 const ENVELOPE: usize = 4 * 1024;

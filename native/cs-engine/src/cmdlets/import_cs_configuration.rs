@@ -4,21 +4,21 @@ use std::cell::RefCell;
 
 use cs_archive::{PackageEvent, PackageReader, PackageSummary};
 use cs_contract::{ErrorId, ErrorReport, InvokeResult, Record};
-use cs_model::{ItemKey, StoreKind};
-use cs_rbac::Caller;
+use cs_model::{ItemKey, Role, StoreKind, shown};
+use cs_rbac::{Caller, Question};
 use cs_store::{Change, ChangeKind, CommitInfo, ImportOutcome, StoreError};
 
+use crate::audit::CallLog;
 use crate::engine::{Engine, Handler, Running};
 use crate::fault::{Fault, from_denial_of_roles, from_read, from_stopped, from_store};
 use crate::retry::remembered;
-use crate::roles::{ROLES_BYTES, parse_roles, roles_document};
-use crate::{CallIo, Stopped};
+use crate::roles::change::{check_result, check_standard};
+use crate::roles::diff::{RoleEdit, told};
+use crate::roles::document::NO_DOMAIN;
+use crate::roles::{ROLES_BYTES, parse_roles, predefined, roles_document};
+use crate::{CallIo, Directory, Stopped};
 
-pub const HANDLER: Handler = Handler {
-    inline: false,
-    whole_deployment: true,
-    run,
-};
+pub const HANDLER: Handler = Handler { inline: false, run };
 
 fn run(call: &mut Running<'_>) -> Result<InvokeResult, Fault> {
     if let Some(result) = remembered(call)? {
@@ -39,9 +39,11 @@ fn run(call: &mut Running<'_>) -> Result<InvokeResult, Fault> {
         what_if: call.what_if,
         io: &mut *call.io,
         reader: Some(reader),
+        question: &call.question,
+        log: call.log,
+        notes: &call.notes,
         summary: PackageSummary::default(),
         roles: RolesDocument::default(),
-        may_write_roles: None,
         bytes: 0,
         told: 0,
         fault: None,
@@ -57,16 +59,11 @@ fn run(call: &mut Running<'_>) -> Result<InvokeResult, Fault> {
         Ok(outcome) => {
             let (io, summary, roles) = (import.io, import.summary, import.roles);
             let force = call.parameters.switch("Force");
-            report(
-                io,
-                call.kind,
-                call.what_if,
-                force,
-                &summary,
-                &roles,
-                &outcome,
-            )
-            .map_err(from_stopped)?;
+            let mut warnings = summary.warnings;
+            if call.kind == StoreKind::Central {
+                warnings.extend(about_roles(call.engine.parts.directory.as_ref(), &roles));
+            }
+            report(io, call.kind, call.what_if, force, warnings, &outcome).map_err(from_stopped)?;
             let version = (outcome.changed && !call.what_if).then_some(outcome.version.0);
             Ok(InvokeResult {
                 version,
@@ -88,7 +85,9 @@ struct Import<'a> {
     reader: Option<PackageReader>,
     summary: PackageSummary,
     roles: RolesDocument,
-    may_write_roles: Option<bool>,
+    question: &'a Question<'a>,
+    log: &'a CallLog<'a>,
+    notes: &'a RefCell<Vec<String>>,
     bytes: u64,
     told: u64,
     fault: Option<Fault>,
@@ -119,6 +118,10 @@ impl Import<'_> {
                 if let Some(reader) = self.reader.take() {
                     self.summary = reader.finish().map_err(|error| from_read(&error))?;
                 }
+                self.check_roles()?;
+                // No other commit comes between this and the import's own.
+                self.engine
+                    .still_allowed(self.caller, &*self.io, self.question, self.log)?;
             }
             Some(event) => {
                 self.roles.look_at(event)?;
@@ -145,16 +148,41 @@ impl Import<'_> {
     }
 
     /// Role data in a package needs the right to write roles as well: nobody imports more rights than they may give.
-    fn change(&mut self, change: &Change) -> Result<(), Fault> {
-        if self.kind == StoreKind::Central && change.document == roles_document() {
-            let (engine, caller) = (self.engine, self.caller);
-            if !*self
-                .may_write_roles
-                .get_or_insert_with(|| engine.may_write_roles(caller))
-            {
-                return Err(from_denial_of_roles());
-            }
+    fn check_roles(&mut self) -> Result<(), Fault> {
+        if self.kind != StoreKind::Central {
+            return Ok(());
         }
+        let new = match &self.roles.found {
+            Some(roles) => roles.clone(),
+            None => predefined(NO_DOMAIN),
+        };
+        let current = match self.engine.roles(StoreKind::Central) {
+            Ok(current) => current,
+            // Whoever restores a store whose roles are damaged is its owner; nobody else came this far.
+            Err(_) => return Ok(()),
+        };
+        let edits = RoleEdit::between(current.policy.roles(), &new);
+        if edits.is_empty() {
+            return Ok(());
+        }
+        if !self.engine.may_write_roles(self.caller) {
+            return Err(from_denial_of_roles());
+        }
+        check_standard(&new)?;
+        check_result(self.caller, &current.policy, &edits)?;
+        let told = told(&edits);
+        if self.what_if {
+            for edit in &edits {
+                self.io.record(edit.plan("role ")).map_err(from_stopped)?;
+            }
+        } else {
+            self.log.allowed(&told)?;
+            self.notes.borrow_mut().push(told);
+        }
+        Ok(())
+    }
+
+    fn change(&mut self, change: &Change) -> Result<(), Fault> {
         if self.what_if {
             let record = Record::WhatIf {
                 target: target(change),
@@ -167,11 +195,12 @@ impl Import<'_> {
 }
 
 fn target(change: &Change) -> String {
-    match &change.item {
+    let target = match &change.item {
         // The one item of a Global document needs no name of its own.
         Some(item) if *item != ItemKey::global() => format!("{} [{item}]", change.document),
         _ => change.document.to_string(),
-    }
+    };
+    shown(&target)
 }
 
 fn action(kind: ChangeKind) -> &'static str {
@@ -187,7 +216,7 @@ fn action(kind: ChangeKind) -> &'static str {
 struct RolesDocument {
     inside: bool,
     seen: bool,
-    names: Vec<cs_model::RoleName>,
+    found: Option<Vec<Role>>,
     item: Vec<u8>,
 }
 
@@ -208,16 +237,11 @@ impl RolesDocument {
                 self.item.extend_from_slice(chunk);
             }
             PackageEvent::ItemEnd { .. } if self.inside => {
-                for role in parse_roles(&std::mem::take(&mut self.item))? {
-                    if self.names.contains(&role.identity) {
-                        let what = format!(
-                            "The roles document is refused: the role {} is in it twice.",
-                            role.identity
-                        );
-                        return Err(ErrorReport::new(ErrorId::XmlInvalid, what)
-                            .on("Role", role.identity.as_str()));
-                    }
-                    self.names.push(role.identity);
+                let roles = parse_roles(&std::mem::take(&mut self.item))?;
+                if self.found.replace(roles).is_some() {
+                    let what = "The roles document is refused: it holds several items.";
+                    return Err(ErrorReport::new(ErrorId::PackageRefused, what)
+                        .on("Document", roles_document().text()));
                 }
             }
             _ => {}
@@ -226,18 +250,38 @@ impl RolesDocument {
     }
 }
 
+/// What an administrator should know about the roles of a package.
+fn about_roles(directory: &dyn Directory, roles: &RolesDocument) -> Option<String> {
+    let Some(found) = roles.found.as_ref().filter(|_| roles.seen) else {
+        return Some("The package holds no roles; the predefined roles are in force.".to_owned());
+    };
+    // Groups of another machine have other identifiers, and names alone make nobody a member.
+    let elsewhere: Vec<&str> = found
+        .iter()
+        .filter(|role| role.bound)
+        .filter(|role| {
+            let group = directory.group(role.identity.as_str()).ok().flatten();
+            group.and_then(|group| group.sid).as_deref() != Some(role.sid.as_str())
+        })
+        .map(|role| role.identity.as_str())
+        .collect();
+    (!elsewhere.is_empty()).then(|| {
+        format!(
+            "Roles that are tied to groups of another machine have no members here: {}. Tie predefined roles with Update-CsAdminRole and others with Set-CsAdminRole -Identity.",
+            elsewhere.join(", ")
+        )
+    })
+}
+
 fn report(
     io: &mut dyn CallIo,
     kind: StoreKind,
     what_if: bool,
     force: bool,
-    summary: &PackageSummary,
-    roles: &RolesDocument,
+    warnings: Vec<String>,
     outcome: &ImportOutcome,
 ) -> Result<(), Stopped> {
-    let no_roles = (kind == StoreKind::Central && !roles.seen)
-        .then(|| "The package holds no roles; the predefined roles are in force.".to_owned());
-    for text in summary.warnings.iter().cloned().chain(no_roles) {
+    for text in warnings {
         io.record(if force {
             Record::Verbose { text }
         } else {

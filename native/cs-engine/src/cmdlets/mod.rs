@@ -4,9 +4,16 @@
 mod export_cs_configuration;
 mod get_cs_admin_role;
 mod get_cs_admin_role_assignment;
+mod get_cs_audit_record;
 mod get_cs_topology;
 mod import_cs_configuration;
+mod new_cs_admin_role;
 mod publish_cs_topology;
+mod remove_cs_admin_role;
+mod set_cs_admin_role;
+mod test_cs_admin_access;
+mod test_cs_audit_log;
+mod update_cs_admin_role;
 
 use crate::engine::Handler;
 
@@ -18,13 +25,25 @@ pub fn handler(cmdlet: &str) -> Option<&'static Handler> {
         .map(|(_, handler)| *handler)
 }
 
+/// The names of all cmdlets.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    HANDLERS.iter().map(|(name, _)| *name)
+}
+
 /// Every cmdlet.
 #[rustfmt::skip]
 const HANDLERS: &[(&str, &Handler)] = &[
     ("Export-CsConfiguration", &export_cs_configuration::HANDLER),
     ("Get-CsAdminRole", &get_cs_admin_role::HANDLER),
     ("Get-CsAdminRoleAssignment", &get_cs_admin_role_assignment::HANDLER),
+    ("Get-CsAuditRecord", &get_cs_audit_record::HANDLER),
     ("Get-CsTopology", &get_cs_topology::HANDLER),
     ("Import-CsConfiguration", &import_cs_configuration::HANDLER),
+    ("New-CsAdminRole", &new_cs_admin_role::HANDLER),
     ("Publish-CsTopology", &publish_cs_topology::HANDLER),
+    ("Remove-CsAdminRole", &remove_cs_admin_role::HANDLER),
+    ("Set-CsAdminRole", &set_cs_admin_role::HANDLER),
+    ("Test-CsAdminAccess", &test_cs_admin_access::HANDLER),
+    ("Test-CsAuditLog", &test_cs_audit_log::HANDLER),
+    ("Update-CsAdminRole", &update_cs_admin_role::HANDLER),
 ];

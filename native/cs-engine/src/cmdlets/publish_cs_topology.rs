@@ -1,24 +1,21 @@
 //! `Publish-CsTopology`: a topology document takes the place of the one in the Central Management store.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::Read;
 
 use cs_contract::{ErrorId, ErrorReport, InvokeResult, Record};
 use cs_model::{DocumentId, DocumentKey, ItemKey};
-use cs_store::{CommitInfo, NewItem};
+use cs_store::{CommitInfo, LastCheck, NewItem};
 
 use crate::engine::{Handler, Running};
 use crate::fault::{Fault, from_read, from_stopped, from_store};
 use crate::item::{global_item, with_payload};
 use crate::retry::remembered;
 use crate::topology::{self, stored};
-use crate::xml::{self, escape};
+use crate::xml;
 
-pub const HANDLER: Handler = Handler {
-    inline: false,
-    whole_deployment: true,
-    run,
-};
+pub const HANDLER: Handler = Handler { inline: false, run };
 
 /// The longest topology document, in bytes.
 const DOCUMENT_BYTES: u64 = 64 * 1024 * 1024;
@@ -80,6 +77,8 @@ fn run(call: &mut Running<'_>) -> Result<InvokeResult, Fault> {
     let key = current
         .as_ref()
         .map_or_else(ItemKey::global, |current| current.key.clone());
+    let refused = RefCell::new(None);
+    let last_check = || call.still_allowed(&refused);
     let outcome = call
         .store()
         .put_item(
@@ -91,9 +90,10 @@ fn run(call: &mut Running<'_>) -> Result<InvokeResult, Fault> {
                 signature,
                 expected: current.as_ref().and_then(|current| current.signature),
                 content: content.as_bytes(),
+                last_check: LastCheck(&last_check),
             },
         )
-        .map_err(|error| from_store(&error))?;
+        .map_err(|error| refused.take().unwrap_or_else(|| from_store(&error)))?;
     let version = (outcome.changed && !call.what_if).then_some(outcome.version.0);
     if let Some(version) = version {
         let text = format!(
@@ -187,32 +187,12 @@ fn split_root(text: &str) -> Result<(xml::Element, &str, &str), Fault> {
 /// The document with a signature in its root. A root without a default namespace gets an empty one, because the item around it
 /// has another.
 fn signed(text: &str, signature: &str) -> Result<String, Fault> {
-    let (root, tag, rest) = split_root(text)?;
-    let mut tag = tag.to_owned();
-    match root.attribute("Signature") {
-        Some(old) => {
-            let old = escape(old);
-            for quote in ['"', '\''] {
-                let from = format!("Signature={quote}{old}{quote}");
-                tag = tag.replacen(&from, &format!("Signature=\"{signature}\""), 1);
-            }
-        }
-        None => insert(&mut tag, &format!(" Signature=\"{signature}\"")),
-    }
+    let (_, tag, rest) = split_root(text)?;
+    let mut tag = xml::with_attribute(tag, "Signature", signature);
     if !tag.contains(" xmlns=") && !tag.contains("\nxmlns=") && !tag.contains("\txmlns=") {
-        insert(&mut tag, " xmlns=\"\"");
+        tag = xml::with_attribute(&tag, "xmlns", "");
     }
     Ok(format!("{tag}{rest}"))
-}
-
-/// Puts an attribute at the end of a start tag.
-fn insert(tag: &mut String, attribute: &str) {
-    let body = tag
-        .trim_end_matches('>')
-        .trim_end_matches('/')
-        .trim_end()
-        .len();
-    tag.insert_str(body, attribute);
 }
 
 #[cfg(test)]

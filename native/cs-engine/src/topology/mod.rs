@@ -8,10 +8,11 @@ mod stored;
 pub use check::{dangling, differences, same};
 pub use input::decode;
 pub use objects::{TOPOLOGY_TYPE, object};
-pub use stored::stored;
+pub use stored::{Stored, stored};
 
 use cs_contract::{ErrorId, ErrorReport};
 use cs_model::DocumentKey;
+use cs_rbac::Site;
 
 use crate::fault::Fault;
 use crate::xml::{self, Element};
@@ -46,6 +47,26 @@ pub fn parse(text: &str) -> Result<Element, Fault> {
         .hint("Give the XML of Get-CsTopology -AsXml; nothing was changed."));
     }
     Ok(root)
+}
+
+/// The sites of a stored topology; none when it cannot be read.
+pub fn sites(stored: &Stored) -> Vec<Site> {
+    let Some(root) = stored
+        .payload()
+        .ok()
+        .and_then(|payload| parse(payload).ok())
+    else {
+        return Vec::new();
+    };
+    entries(&root, "Sites")
+        .map(|site| Site {
+            id: site.value("SiteId").to_owned(),
+            name: site
+                .child("Name")
+                .and_then(|name| name.text.clone())
+                .unwrap_or_default(),
+        })
+        .collect()
 }
 
 /// `<site>:<number>` of a ClusterId element.

@@ -27,6 +27,9 @@ pub fn run(
     };
     put(&mut edit, item)?;
     let outcome = edit.outcome;
+    if author.is_some() && outcome.changed {
+        (item.last_check.0)().map_err(|()| StoreError::Stopped)?;
+    }
     close(transaction, newest, author, outcome)
 }
 

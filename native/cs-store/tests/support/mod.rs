@@ -9,7 +9,7 @@ use std::path::Path;
 
 use cs_archive::{PackageEvent, PartRole};
 use cs_model::{CmdletName, ContentHash, DocumentId, ItemKey, StoreKind, Uuid};
-use cs_rbac::{Caller, Grant, Policy, Question, Rights, decide};
+use cs_rbac::{Caller, Grant, Object, Policy, Question, Rights, decide};
 use cs_store::{
     Change, ChangeKind, CommitInfo, ImportOutcome, MemoryStore, SqliteStore, Store, StoreError,
 };
@@ -33,7 +33,7 @@ pub fn grant_for(rights: Rights, store: StoreKind) -> Grant {
         rights,
         groups: &[],
         local_store_also: &[],
-        whole_deployment: true,
+        object: Object::Deployment,
     };
     decide(&Policy::default(), &caller, &question).unwrap()
 }

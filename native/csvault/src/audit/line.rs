@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 
+use cs_engine::{AuditLine, AuditRepeats, push_escape};
+use cs_model::is_hidden;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
@@ -23,12 +25,15 @@ pub struct Head {
 }
 
 impl Head {
-    /// Reads what is noted, or `None` when nothing readable is.
+    /// Reads what is noted, or `None` when nothing readable is. Only what [`Self::write`] writes is readable, to the byte.
     pub fn read(file: &mut File) -> io::Result<Option<Self>> {
-        let mut text = String::new();
         file.rewind()?;
+        // In one piece, because it may be written at this moment.
+        let mut bytes = [0; 128];
+        let length = file.read(&mut bytes)?;
+        let text = bytes.get(..length).map(std::str::from_utf8);
         // What is not even text is not readable either.
-        let Ok(_) = file.take(128).read_to_string(&mut text) else {
+        let Some(Ok(text)) = text else {
             return Ok(None);
         };
         let parsed = text.trim_end().split_once(' ').and_then(|(number, hash)| {
@@ -38,13 +43,17 @@ impl Head {
                 hash: hash.to_owned(),
             })
         });
-        Ok(parsed)
+        Ok(parsed.filter(|head| head.text() == text))
+    }
+
+    fn text(&self) -> String {
+        format!("{:020} {}\n", self.number, self.hash)
     }
 
     /// Notes it, always in the same number of bytes.
     pub fn write(&self, file: &mut File) -> io::Result<()> {
         file.rewind()?;
-        file.write_all(format!("{:020} {}\n", self.number, self.hash).as_bytes())
+        file.write_all(self.text().as_bytes())
     }
 }
 
@@ -52,9 +61,19 @@ impl Head {
 #[derive(Debug, Deserialize)]
 pub struct Line {
     pub n: u64,
+    pub time: String,
     pub phase: String,
+    pub principal: String,
+    pub cmdlet: String,
+    pub store: String,
     pub result: String,
     pub detail: String,
+    #[serde(default)]
+    pub count: Option<u64>,
+    #[serde(default)]
+    pub from: Option<String>,
+    #[serde(default)]
+    pub to: Option<String>,
     pub prev: String,
     pub hash: String,
 }
@@ -66,6 +85,26 @@ impl Line {
             hash: self.hash.clone(),
         }
     }
+
+    /// The line as the engine sees it.
+    pub fn into_record(self) -> AuditLine {
+        AuditLine {
+            number: Some(self.n),
+            time: self.time,
+            phase: self.phase,
+            principal: self.principal,
+            cmdlet: self.cmdlet,
+            store: self.store,
+            result: self.result,
+            detail: self.detail,
+            repeats: self.count.map(|count| AuditRepeats {
+                count,
+                from: self.from.unwrap_or_default(),
+                to: self.to.unwrap_or_default(),
+            }),
+            hash: self.hash,
+        }
+    }
 }
 
 /// Writes a line with its line end into `text` and returns its hash.
@@ -74,6 +113,7 @@ pub fn seal(
     number: u64,
     time: &str,
     fields: &[(&str, &str)],
+    repeats: Option<&AuditRepeats>,
     prev: &str,
 ) -> String {
     text.clear();
@@ -83,22 +123,32 @@ pub fn seal(
         push_escaped(text, value);
         text.push('"');
     }
+    if let Some(AuditRepeats { count, from, to }) = repeats {
+        let _strings_take_all = write!(
+            text,
+            ",\"count\":{count},\"from\":\"{from}\",\"to\":\"{to}\""
+        );
+    }
     let _strings_take_all = write!(text, ",\"prev\":\"{prev}\"");
     let hash = hex(&Sha256::digest(text.as_bytes()));
     let _strings_take_all = writeln!(text, "{HASH_MEMBER}{hash}\"}}");
     hash
 }
 
-/// Reads a line and checks that it is what its own hash says.
+/// Reads a line and checks that it is what its own hash says, to the byte.
 pub fn open(line: &[u8]) -> Result<Line, String> {
     let text = std::str::from_utf8(line).map_err(|_| "is not text".to_owned())?;
     let parsed: Line =
-        serde_json::from_str(text).map_err(|error| format!("is not a line of the log: {error}"))?;
-    let sealed = text
+        serde_json::from_str(text).map_err(|_| "is not a line of the log".to_owned())?;
+    let (sealed, rest) = text
         .rfind(HASH_MEMBER)
-        .and_then(|end| text.get(..end))
+        .and_then(|end| text.split_at_checked(end))
         .unwrap_or_default();
-    if hex(&Sha256::digest(sealed.as_bytes())) != parsed.hash {
+    let hash = hex(&Sha256::digest(sealed.as_bytes()));
+    let written = rest
+        .strip_prefix(HASH_MEMBER)
+        .and_then(|rest| rest.strip_suffix("\"}"));
+    if written != Some(hash.as_str()) {
         return Err("was changed: its text does not match its hash".to_owned());
     }
     Ok(parsed)
@@ -120,31 +170,18 @@ fn push_escaped(text: &mut String, value: &str) {
                 text.push('\\');
                 text.push(letter);
             }
-            letter if is_hidden(letter) => {
-                let mut units = [0; 2];
-                for unit in letter.encode_utf16(&mut units) {
-                    let _strings_take_all = write!(text, "\\u{unit:04x}");
-                }
-            }
+            letter if is_hidden(letter) => push_escape(text, letter),
             letter => text.push(letter),
         }
     }
 }
 
-/// Controls, line separators, and marks that change the direction or are not seen.
-fn is_hidden(letter: char) -> bool {
-    letter.is_control()
-        || matches!(letter, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-}
-
 /// Bytes in hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            let _strings_take_all = write!(text, "{byte:02x}");
-            text
-        })
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits
+        .filter_map(|digit| char::from_digit(u32::from(digit), 16))
+        .collect()
 }
 
 fn is_hash(text: &str) -> bool {

@@ -20,7 +20,7 @@ const COMMON: &[(&str, &[&str])] = &[
 pub struct Arguments {
     /// Parameters for the service.
     pub sent: Map<String, Value>,
-    /// All parameters that were given, by their name in the manifest: texts, and `true` for switches that are on.
+    /// All parameters that were given, by their name in the manifest: as they were written, and `true` for switches that are on.
     pub given: BTreeMap<String, String>,
     /// -Verbose
     pub verbose: bool,
@@ -28,8 +28,8 @@ pub struct Arguments {
     pub debug: bool,
     /// -WhatIf
     pub what_if: bool,
-    /// -Confirm
-    pub confirm: bool,
+    /// -Confirm, when it is given.
+    pub confirm: Option<bool>,
 }
 
 /// The manifest of a cmdlet, by its name in any case.
@@ -81,7 +81,7 @@ impl Arguments {
                         "Verbose" => found.verbose = on,
                         "Debug" => found.debug = on,
                         "WhatIf" => found.what_if = on,
-                        _ => found.confirm = on,
+                        _ => found.confirm = Some(on),
                     }
                 }
                 Meaning::Own(parameter) if parameter.r#type == ParameterType::Switch => {
@@ -92,13 +92,21 @@ impl Arguments {
                     if value.is_none() {
                         value = words.next().map(String::as_str);
                     }
-                    let value =
-                        value.ok_or_else(|| invalid(manifest, &parameter.name, "needs a value"))?;
-                    found.take(manifest, parameter, value)?;
+                    let mut value = value
+                        .ok_or_else(|| invalid(manifest, &parameter.name, "needs a value"))?
+                        .to_owned();
+                    // `-Name one, two`: a shell makes several words of a list.
+                    while is_list(parameter) && value.ends_with(',') {
+                        let more = words.next();
+                        value.push_str(more.ok_or_else(|| {
+                            invalid(manifest, &parameter.name, "needs a value behind the comma")
+                        })?);
+                    }
+                    found.take(manifest, parameter, &value)?;
                 }
             }
         }
-        if (found.what_if || found.confirm) && manifest.should_process.is_none() {
+        if (found.what_if || found.confirm.is_some()) && manifest.should_process.is_none() {
             return Err(invalid(
                 manifest,
                 "WhatIf",
@@ -121,6 +129,20 @@ impl Arguments {
         if parameter.side != Side::Client {
             let value = match parameter.r#type {
                 ParameterType::Switch => Value::Bool(value == "true"),
+                ParameterType::StringList => value.split(',').map(str::trim).collect(),
+                ParameterType::ListModifier => list_edit(value)
+                    .ok_or_else(|| invalid(manifest, &parameter.name, LIST_FORM))?,
+                ParameterType::Instance => serde_json::from_str(value)
+                    .map_err(|_| invalid(manifest, &parameter.name, "takes an object in JSON"))?,
+                ParameterType::Int32 => Value::from(value.parse::<i32>().map_err(|_| {
+                    invalid(manifest, &parameter.name, "must be a whole number")
+                })?),
+                ParameterType::DateTime => {
+                    Value::String(point_in_time(value).ok_or_else(|| {
+                        let what = "must be a time like 2026-11-24, \"2026-11-24 09:30\" or 2026-11-24T09:30:00Z";
+                        invalid(manifest, &parameter.name, what)
+                    })?)
+                }
                 _ => Value::String(value.to_owned()),
             };
             self.sent.insert(parameter.name.clone(), value);
@@ -150,6 +172,69 @@ impl Arguments {
             .filter(|parameter| types.contains(&parameter.r#type))
             .filter_map(|parameter| self.text(&parameter.name).map(|value| (parameter, value)))
     }
+}
+
+const LIST_FORM: &str =
+    "takes values with commas between them, $null, or @{Add=...;Remove=...;Replace=...}";
+
+fn is_list(parameter: &ParameterManifest) -> bool {
+    matches!(
+        parameter.r#type,
+        ParameterType::StringList | ParameterType::ListModifier
+    )
+}
+
+/// `a,b` replaces a list, `$null` empties it, `@{Add=a,b;Remove=c}` edits it, as at a PowerShell prompt. A distinguished name has commas
+/// of its own, so `OU:ou=a,dc=b` goes on until the next scope.
+fn list_edit(text: &str) -> Option<Value> {
+    let text = text.trim();
+    if text.eq_ignore_ascii_case("$null") {
+        return Some(Value::Array(Vec::new()));
+    }
+    let Some(inside) = text.strip_prefix("@{") else {
+        return Some(values(text));
+    };
+    let mut edit = Map::new();
+    for pair in inside
+        .strip_suffix('}')?
+        .split(';')
+        .filter(|pair| !pair.trim().is_empty())
+    {
+        let (key, list) = pair.split_once('=')?;
+        edit.insert(key.trim().to_owned(), values(list));
+    }
+    Some(Value::Object(edit))
+}
+
+fn values(text: &str) -> Value {
+    let mut values: Vec<String> = Vec::new();
+    for piece in text.split(',') {
+        let piece = piece.trim().trim_matches(['"', '\'']);
+        let begins = |prefix: &str| {
+            piece
+                .get(..prefix.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+        };
+        let part_of_a_name = piece.contains('=') && !begins("OU:");
+        match values.last_mut() {
+            Some(last) if part_of_a_name => {
+                last.push(',');
+                last.push_str(piece);
+            }
+            _ => values.push(piece.to_owned()),
+        }
+    }
+    values.retain(|value| !value.is_empty());
+    values.into()
+}
+
+/// A time as the wire has it. Without an offset it is the local time of this machine, as at a PowerShell prompt.
+fn point_in_time(text: &str) -> Option<String> {
+    let time = text.parse::<jiff::Timestamp>().or_else(|_| {
+        let civil: jiff::civil::DateTime = text.parse()?;
+        Ok::<_, jiff::Error>(civil.to_zoned(jiff::tz::TimeZone::system())?.timestamp())
+    });
+    Some(time.ok()?.to_string())
 }
 
 /// The name in `-Name` or `-Name:value`; a pasted dash may be a typographic one.
@@ -192,11 +277,6 @@ fn meaning<'a>(manifest: &'a CmdletManifest, name: &str) -> Result<Meaning<'a>, 
         .filter(|(common, _)| begins(common))
         .map(|(common, _)| Meaning::Common(common));
     let mut found: Vec<Meaning<'_>> = own.chain(common).collect();
-    let names: Vec<&str> = manifest
-        .parameters
-        .iter()
-        .map(|parameter| parameter.name.as_str())
-        .collect();
     match (found.pop(), found.is_empty()) {
         (Some(one), true) => Ok(one),
         (Some(_), false) => Err(invalid(
@@ -204,8 +284,7 @@ fn meaning<'a>(manifest: &'a CmdletManifest, name: &str) -> Result<Meaning<'a>, 
             name,
             "could be several parameters; write more of it",
         )),
-        (None, _) => Err(invalid(manifest, name, "is not a parameter of it")
-            .hint(format!("Use one of -{}.", names.join(", -")))),
+        (None, _) => Err(invalid(manifest, name, "is not a parameter of it")),
     }
 }
 
@@ -236,8 +315,15 @@ fn positional(manifest: &CmdletManifest, place: usize) -> Option<&ParameterManif
 }
 
 fn invalid(manifest: &CmdletManifest, name: &str, what: &str) -> ErrorReport {
-    let text = format!("{}: '{}' {what}.", manifest.name(), name.escape_debug());
-    ErrorReport::new(ErrorId::ParameterInvalid, text).on("Parameter", name)
+    let names: Vec<&str> = manifest
+        .parameters
+        .iter()
+        .map(|parameter| parameter.name.as_str())
+        .collect();
+    let text = format!("'{}' {what}.", name.escape_debug());
+    ErrorReport::new(ErrorId::ParameterInvalid, text)
+        .on("Parameter", name)
+        .hint(format!("Its parameters are -{}.", names.join(", -")))
 }
 
 #[cfg(test)]
@@ -254,7 +340,10 @@ mod tests {
                 {"name": "FileName", "type": "PathToRead", "help": "", "side": "Client", "sets": set("File", Some(0))},
                 {"name": "Force", "type": "Switch", "help": "", "side": "Both"},
                 {"name": "Filter", "type": "String", "help": "", "aliases": ["Pattern"]},
-                {"name": "LocalStore", "type": "Switch", "help": ""}
+                {"name": "LocalStore", "type": "Switch", "help": ""},
+                {"name": "Newest", "type": "Int32", "help": ""},
+                {"name": "Since", "type": "DateTime", "help": ""},
+                {"name": "Outcome", "type": "StringList", "help": ""}
             ],
             "access": {"effect": "Write", "groups": []}, "examples": []
         });
@@ -289,6 +378,46 @@ mod tests {
     }
 
     #[test]
+    fn lists_numbers_and_times_are_sent_as_what_they_are() {
+        let found = parse(&["-Outcome", "Denied,", "Failed", "-Newest", "7"]).unwrap();
+        let sent = serde_json::json!({"Outcome": ["Denied", "Failed"], "Newest": 7});
+        assert_eq!(Value::Object(found.sent), sent);
+        let time = |text: &str| point_in_time(text).unwrap();
+        assert_eq!(time("2026-11-24T09:30:00+01:00"), "2026-11-24T08:30:00Z");
+        let noon: jiff::civil::DateTime = "2026-11-24T12:00:00".parse().unwrap();
+        let noon = noon.to_zoned(jiff::tz::TimeZone::system()).unwrap();
+        assert_eq!(time("2026-11-24 12:00"), noon.timestamp().to_string());
+        assert!(point_in_time("2026-11-24").is_some());
+    }
+
+    #[test]
+    fn lists_are_written_as_at_a_prompt() {
+        for (text, expected) in [
+            (
+                "Get-CsUser, 'Set-CsUser'",
+                serde_json::json!(["Get-CsUser", "Set-CsUser"]),
+            ),
+            ("$null", serde_json::json!([])),
+            (
+                "@{Add=Get-CsUser;remove=A-CsB,C-CsD}",
+                serde_json::json!({"Add": ["Get-CsUser"], "remove": ["A-CsB", "C-CsD"]}),
+            ),
+            (
+                "OU:ou=a,dc=b,OU:dc=c,global",
+                serde_json::json!(["OU:ou=a,dc=b", "OU:dc=c", "global"]),
+            ),
+            (
+                "@{Replace=OU:ou=a,dc=b}",
+                serde_json::json!({"Replace": ["OU:ou=a,dc=b"]}),
+            ),
+        ] {
+            assert_eq!(list_edit(text), Some(expected), "{text}");
+        }
+        assert_eq!(list_edit("@{Add=x"), None);
+        assert_eq!(list_edit("@{Add}"), None);
+    }
+
+    #[test]
     fn faults_name_the_parameter() {
         for (words, what) in [
             (&["-F"] as &[&str], "several"),
@@ -297,6 +426,9 @@ mod tests {
             (&["-Force", "-Force"], "twice"),
             (&["-Force:maybe"], "switch"),
             (&["a", "b"], "not expected"),
+            (&["-Newest", "many"], "whole number"),
+            (&["-Since", "yesterday"], "2026-11-24"),
+            (&["-Outcome", "Denied,"], "behind the comma"),
         ] {
             let fault = parse(words).unwrap_err();
             assert!(fault.contains(what), "{words:?}: {fault}");

@@ -1,6 +1,6 @@
 //! Files of the user, opened with the user's own rights: read as they are, written whole or not at all.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, Once, PoisonError};
@@ -59,6 +59,8 @@ pub struct OutputFile {
     target: PathBuf,
     replace: bool,
     file: NamedTempFile,
+    /// The rights of the file whose place it takes.
+    rights: Option<Permissions>,
 }
 
 impl OutputFile {
@@ -67,11 +69,24 @@ impl OutputFile {
     /// # Errors
     /// The target exists and is not to be replaced, is not a file, or its folder cannot be written in.
     pub fn begin(target: &Path, replace: bool) -> Result<Self, ErrorReport> {
+        if cfg!(unix) && is_windows_path(target) {
+            let text = format!(
+                "'{}' is a path of Windows, which this system does not have.",
+                target.display()
+            );
+            return Err(ErrorReport::new(ErrorId::FileNotFound, text)
+                .on("File", target.display().to_string())
+                .hint("Give a path of this system. In PowerShell, New-PSDrive maps a drive."));
+        }
+        let mut rights = None;
         match std::fs::symlink_metadata(target) {
             // A link counts as what is there: it is replaced itself, never followed.
             Ok(metadata) if metadata.is_file() || metadata.is_symlink() => {
                 if !replace {
                     return Err(exists(target));
+                }
+                if metadata.is_file() {
+                    rights = Some(metadata.permissions());
                 }
             }
             Ok(_) => return Err(not_regular(target)),
@@ -95,6 +110,7 @@ impl OutputFile {
             target: target.to_owned(),
             replace,
             file,
+            rights,
         })
     }
 
@@ -117,7 +133,13 @@ impl OutputFile {
             target,
             replace,
             file,
+            rights,
         } = self;
+        if let Some(rights) = rights.filter(|_| cfg!(unix)) {
+            file.as_file()
+                .set_permissions(rights)
+                .map_err(|error| write_failed(&target, &error))?;
+        }
         file.as_file()
             .sync_all()
             .map_err(|error| write_failed(&target, &error))?;
@@ -143,6 +165,13 @@ impl OutputFile {
     }
 }
 
+/// `C:\...` or `\\server\...`: elsewhere a file would get that as its name.
+fn is_windows_path(path: &Path) -> bool {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    matches!(bytes, [drive, b':', b'\\', ..] if drive.is_ascii_alphabetic())
+        || bytes.starts_with(br"\\")
+}
+
 fn folder_of(target: &Path) -> &Path {
     match target.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -159,9 +188,14 @@ fn exists(target: &Path) -> ErrorReport {
 }
 
 fn folder_failed(target: &Path, folder: &Path, error: &io::Error) -> ErrorReport {
+    let missing = !folder.exists();
     let folder = folder.display();
+    let mut id = ErrorId::FileWriteFailed;
     let text = match error.kind() {
-        io::ErrorKind::NotFound => format!("The folder '{folder}' does not exist."),
+        io::ErrorKind::NotFound if missing => {
+            id = ErrorId::FileNotFound;
+            format!("The folder '{folder}' does not exist.")
+        }
         io::ErrorKind::NotADirectory => format!("'{folder}' is not a folder."),
         io::ErrorKind::PermissionDenied => format!("You may not write in the folder '{folder}'."),
         _ => format!(
@@ -169,7 +203,7 @@ fn folder_failed(target: &Path, folder: &Path, error: &io::Error) -> ErrorReport
             target.display()
         ),
     };
-    ErrorReport::new(ErrorId::FileWriteFailed, text).on("File", target.display().to_string())
+    ErrorReport::new(id, text).on("File", target.display().to_string())
 }
 
 fn write_failed(target: &Path, error: &io::Error) -> ErrorReport {
@@ -296,11 +330,25 @@ mod tests {
         OutputFile::begin(&link, true).unwrap().commit().unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"two");
 
+        std::fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
+        OutputFile::begin(&path, true).unwrap().commit().unwrap();
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o640);
+
+        for windows in [r"C:\Config.zip", r"\\server\share\Config.zip"] {
+            let refused = OutputFile::begin(&folder.path().join(windows), false);
+            assert!(refused.is_ok(), "a name in a folder is a name");
+            assert_eq!(
+                OutputFile::begin(Path::new(windows), false).unwrap_err().id,
+                ErrorId::FileNotFound
+            );
+        }
+
         assert_eq!(
             OutputFile::begin(folder.path(), true).unwrap_err().id,
             ErrorId::FileNotRegular
         );
         let missing = OutputFile::begin(&folder.path().join("no/out.zip"), false).unwrap_err();
+        assert_eq!(missing.id, ErrorId::FileNotFound);
         assert!(
             missing.message.contains("does not exist"),
             "{}",

@@ -3,6 +3,7 @@
 mod arguments;
 mod connect;
 mod files;
+mod report;
 mod run;
 mod start;
 mod table;

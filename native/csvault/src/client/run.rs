@@ -5,12 +5,13 @@ use std::io::{self, IsTerminal, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use cs_contract::{
-    CmdletManifest, ErrorId, ErrorReport, InvokeResult, ParameterType, Record, Transfer,
+    CmdletManifest, ErrorId, ErrorReport, InvokeResult, ParameterType, Record, Transfer, WriteRisk,
 };
 
 use super::Target;
 use super::arguments::{Arguments, find_cmdlet};
 use super::files::{OutputFile, Tally, open_input};
+use super::report::Page;
 use super::start::connect_or_start;
 use super::table::Shown;
 use super::wire::{CallFault, Receiver, Request};
@@ -74,12 +75,19 @@ pub fn run(options: &RunOptions) -> Result<Ran, ErrorReport> {
     let force = arguments.switch("Force");
     let mut sink = Sink::open(manifest, &arguments, force)?;
     let target = Target::find(options.home.as_deref())?;
-    if arguments.confirm {
+    let risky = manifest.should_process == Some(WriteRisk::High) && !arguments.what_if;
+    if arguments.confirm.unwrap_or(risky) {
         confirm(manifest)?;
     }
+    let mut page = None;
     if manifest.transfer == Some(Transfer::Upload) && !arguments.what_if {
-        for (_, path) in arguments.of_type(manifest, &[ParameterType::PathToWrite]) {
+        if let Some(path) = arguments.text("BackupFileName") {
             save_topology(&target, Path::new(path), force)?;
+        }
+        if let Some(path) = arguments.text("Report") {
+            let from = arguments.of_type(manifest, &UPLOADED).next();
+            let from = from.map(|(_, path)| path.to_owned()).unwrap_or_default();
+            page = Some(Page::begin(Path::new(path), force, manifest.name(), from)?);
         }
     }
     let changes = manifest.should_process.is_some() && !arguments.what_if;
@@ -102,6 +110,9 @@ pub fn run(options: &RunOptions) -> Result<Ran, ErrorReport> {
     )?;
     sink.finish(&result)?;
     screen.finish(&request, &result);
+    if let Some(page) = page {
+        page.finish(&result, &screen.said)?;
+    }
     Ok(if screen.errors {
         Ran::WithErrors
     } else {
@@ -168,7 +179,11 @@ fn save_topology(target: &Target, path: &Path, force: bool) -> Result<(), ErrorR
 fn confirm(manifest: &CmdletManifest) -> Result<(), ErrorReport> {
     let stopped = |text: &str| Err(ErrorReport::new(ErrorId::CallCancelled, text));
     if !io::stdin().is_terminal() {
-        return stopped("-Confirm needs a terminal to ask at.");
+        return Err(ErrorReport::new(
+            ErrorId::CallCancelled,
+            "The confirmation needs a terminal to ask at.",
+        )
+        .hint("Give -Confirm:$False to run it unasked; nothing was changed."));
     }
     let mut answer = String::new();
     let asked = write!(io::stderr(), "Run {}? [y/N] ", manifest.name());
@@ -182,6 +197,13 @@ fn confirm(manifest: &CmdletManifest) -> Result<(), ErrorReport> {
     }
 }
 
+/// What names the source of an upload.
+const UPLOADED: [ParameterType; 3] = [
+    ParameterType::PathToRead,
+    ParameterType::Bytes,
+    ParameterType::Xml,
+];
+
 /// Where a call's bytes come from.
 enum Input {
     File(File),
@@ -194,17 +216,12 @@ impl Input {
         if manifest.transfer != Some(Transfer::Upload) {
             return Ok(None);
         }
-        let types = [
-            ParameterType::PathToRead,
-            ParameterType::Bytes,
-            ParameterType::Xml,
-        ];
-        let mut sources = arguments.of_type(manifest, &types);
+        let mut sources = arguments.of_type(manifest, &UPLOADED);
         let names = || {
             let names = manifest
                 .parameters
                 .iter()
-                .filter(|parameter| types.contains(&parameter.r#type));
+                .filter(|parameter| UPLOADED.contains(&parameter.r#type));
             names
                 .map(|parameter| format!("-{}", parameter.name))
                 .collect::<Vec<_>>()
@@ -353,6 +370,10 @@ struct Screen {
     progress: bool,
     line: bool,
     errors: bool,
+    /// True when a line of a plan was shown.
+    planned: bool,
+    /// What the service said of its work, shown or not.
+    said: Vec<String>,
 }
 
 impl Screen {
@@ -365,15 +386,25 @@ impl Screen {
             progress: io::stderr().is_terminal(),
             line: false,
             errors: false,
+            planned: false,
+            said: Vec::new(),
         }
     }
 
     fn record(&mut self, record: Record) {
         match record {
-            Record::Object { r#type, values } => self.shown.objects(&r#type, values.parse()),
-            Record::Verbose { text } if self.verbose => self.say(&format!("VERBOSE: {text}")),
+            Record::Object { r#type, values } => {
+                let mut to = io::stdout().lock();
+                let _unseen = self.shown.objects(&r#type, values.parse(), &mut to);
+            }
+            Record::Verbose { text } => {
+                if self.verbose {
+                    self.say(&format!("VERBOSE: {text}"));
+                }
+                self.said.push(text);
+            }
             Record::Debug { text } if self.debug => self.say(&format!("DEBUG: {text}")),
-            Record::Verbose { .. } | Record::Debug { .. } => {}
+            Record::Debug { .. } => {}
             Record::Warning { text } => self.say(&format!("WARNING: {text}")),
             Record::Progress {
                 activity,
@@ -388,6 +419,7 @@ impl Screen {
             }
             Record::Progress { .. } => {}
             Record::WhatIf { target, action } => {
+                self.planned = true;
                 let _unseen = writeln!(io::stdout(), "What if: {action} {target}");
             }
             Record::Error { error } => {
@@ -412,7 +444,16 @@ impl Screen {
     fn finish(&mut self, request: &Request, result: &InvokeResult) {
         self.clear_progress();
         let _unseen = self.shown.finish(&mut io::stdout().lock());
-        if self.verbose && request.idempotency_key.is_some() && result.version.is_none() {
+        let last = self.said.last();
+        if request.what_if && !self.planned {
+            // A plan that changes nothing.
+            let text = last.map_or("nothing would change.", String::as_str);
+            let _unseen = writeln!(io::stdout(), "What if: {text}");
+        } else if self.verbose
+            && last.is_none()
+            && request.idempotency_key.is_some()
+            && result.version.is_none()
+        {
             self.say("VERBOSE: Nothing was changed.");
         }
     }

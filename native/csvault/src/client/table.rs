@@ -14,11 +14,16 @@ const ELEMENTS: usize = 4;
 /// Objects with more properties than these are lists, as PowerShell does.
 const TABLE_COLUMNS: usize = 4;
 
-/// What was received, to be printed at the end.
+/// Objects that are kept before they are printed: a long list need not fit into memory, and a table has one width for so many.
+const KEPT: usize = 1000;
+
+/// What was received and not printed yet.
 #[derive(Debug)]
 pub struct Shown {
     output: Output,
     values: Vec<(String, Value)>,
+    /// The JSON array was begun.
+    begun: bool,
 }
 
 impl Shown {
@@ -27,30 +32,48 @@ impl Shown {
         Self {
             output,
             values: Vec::new(),
+            begun: false,
         }
     }
 
-    /// Takes objects of one type.
-    pub fn objects(&mut self, name: &str, values: Vec<Value>) {
+    /// Takes objects of one type, and prints when there are many.
+    pub fn objects(
+        &mut self,
+        name: &str,
+        values: Vec<Value>,
+        to: &mut dyn Write,
+    ) -> io::Result<()> {
         self.values
             .extend(values.into_iter().map(|value| (name.to_owned(), value)));
+        if self.values.len() < KEPT {
+            return Ok(());
+        }
+        self.print(to)
     }
 
-    /// Prints everything.
+    /// Prints the rest.
     pub fn finish(&mut self, to: &mut dyn Write) -> io::Result<()> {
-        if self.output == Output::Json {
-            if self.values.is_empty() {
-                return Ok(());
-            }
-            let values: Vec<Ordered<'_>> = self
-                .values
-                .iter()
-                .map(|(name, value)| Ordered { name, value })
-                .collect();
-            serde_json::to_writer_pretty(&mut *to, &values)?;
-            return writeln!(to);
+        self.print(to)?;
+        if std::mem::take(&mut self.begun) {
+            writeln!(to, "\n]")?;
         }
-        let mut rest = self.values.as_slice();
+        to.flush()
+    }
+
+    fn print(&mut self, to: &mut dyn Write) -> io::Result<()> {
+        let values = std::mem::take(&mut self.values);
+        if self.output == Output::Json {
+            for (name, value) in &values {
+                let text = serde_json::to_string_pretty(&Ordered { name, value })?;
+                let before = if self.begun { "," } else { "[" };
+                self.begun = true;
+                // A line end is never inside a JSON text.
+                let text = text.replace('\n', "\n  ");
+                write!(to, "{before}\n  {text}")?;
+            }
+            return Ok(());
+        }
+        let mut rest = values.as_slice();
         while let Some((name, _)) = rest.first() {
             let same = rest.iter().take_while(|(other, _)| other == name).count();
             let (group, later) = rest.split_at_checked(same).unwrap_or((rest, &[]));
@@ -58,7 +81,7 @@ impl Shown {
             print_group(name, &group, to)?;
             rest = later;
         }
-        to.flush()
+        Ok(())
     }
 }
 
@@ -192,14 +215,21 @@ fn print_table(
     Ok(())
 }
 
-/// A value in one line: of a list its first elements, of an object inside another its first property, which names it.
+/// A value in one line: of a list its first elements, of an object inside another the text of its type, or its first property.
 fn text(of: &str, value: &Value) -> String {
     match value {
         Value::Null => String::new(),
         Value::Bool(true) => "True".to_owned(),
         Value::Bool(false) => "False".to_owned(),
         Value::Number(number) => number.to_string(),
-        Value::String(text) => text.clone(),
+        Value::String(text) => output_types()
+            .iter()
+            .find(|output| output.bare && output.name == of)
+            .and_then(|output| Some((output.text.as_ref()?, output.properties.first()?)))
+            .map_or_else(
+                || text.clone(),
+                |(pattern, property)| pattern.replace(&format!("{{{}}}", property.name), text),
+            ),
         Value::Array(elements) => {
             let of = of.strip_suffix("[]").unwrap_or(of);
             let mut shown: Vec<String> = elements
@@ -212,10 +242,21 @@ fn text(of: &str, value: &Value) -> String {
             }
             format!("{{{}}}", shown.join(", "))
         }
-        Value::Object(members) => properties(of, members)
-            .first()
-            .map(|(name, of)| cell(of, members.get(*name)))
-            .unwrap_or_default(),
+        Value::Object(members) => {
+            let of_type = output_types().iter().find(|output| output.name == of);
+            let properties = properties(of, members);
+            if let Some(pattern) = of_type.and_then(|output| output.text.as_ref()) {
+                return properties
+                    .iter()
+                    .fold(pattern.clone(), |shown, (name, of)| {
+                        shown.replace(&format!("{{{name}}}"), &cell(of, members.get(*name)))
+                    });
+            }
+            properties
+                .first()
+                .map(|(name, of)| cell(of, members.get(*name)))
+                .unwrap_or_default()
+        }
     }
 }
 
@@ -226,10 +267,31 @@ mod tests {
 
     fn printed(name: &str, values: Vec<Value>) -> String {
         let mut shown = Shown::new(Output::Table);
-        shown.objects(name, values);
         let mut out = Vec::new();
+        shown.objects(name, values, &mut out).unwrap();
         shown.finish(&mut out).unwrap();
         String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_long_list_is_printed_piece_by_piece() {
+        for output in [Output::Json, Output::Table] {
+            let mut shown = Shown::new(output);
+            let mut out = Vec::new();
+            for number in 0..2 * KEPT {
+                let value = json!({"Fqdn": format!("fe{number}\n"), "MachineId": "1"});
+                let name = "Microsoft.Rtc.Management.Deploy.Internal.Machine";
+                shown.objects(name, vec![value], &mut out).unwrap();
+                assert!(shown.values.len() < KEPT);
+            }
+            assert!(!out.is_empty());
+            shown.finish(&mut out).unwrap();
+            if output == Output::Json {
+                let values: Vec<Value> = serde_json::from_slice(&out).unwrap();
+                let whole = serde_json::to_vec_pretty(&values).unwrap().len() + 1;
+                assert_eq!((values.len(), out.len()), (2 * KEPT, whole));
+            }
+        }
     }
 
     #[test]
@@ -255,17 +317,17 @@ mod tests {
 
     #[test]
     fn many_properties_make_a_list_and_objects_inside_are_named() {
-        let machine = |id: &str| json!({"Fqdn": "fe.litware.com", "MachineId": id});
+        let machine = |id: &str| json!({"Fqdn": format!("fe{id}.litware.com"), "MachineId": id});
         let out = printed(
             "Microsoft.Rtc.Management.Deploy.Internal.Cluster",
             vec![json!({
-                "Machines": [machine("1:1"), machine("1:2"), machine("1:3"), machine("1:4"), machine("1:5")],
+                "Machines": [machine("1"), machine("2"), machine("3"), machine("4"), machine("5")],
                 "ClusterId": "1:1", "Fqdn": null, "SiteId": 1, "IsOnEdge": false, "RequiresSetup": true
             })],
         );
         assert_eq!(
             out,
-            "ClusterId     : 1:1\nFqdn          :\nSiteId        : 1\nIsOnEdge      : False\nRequiresSetup : True\nMachines      : {1:1, 1:2, 1:3, 1:4, ...}\n\n"
+            "ClusterId     : 1:1\nFqdn          :\nSiteId        : 1\nIsOnEdge      : False\nRequiresSetup : True\nMachines      : {fe1.litware.com, fe2.litware.com, fe3.litware.com, fe4.litware.com, ...}\n\n"
         );
     }
 }

@@ -1,6 +1,7 @@
 //! Calls over an open connection, one at a time.
 
 use std::io::{self, Read, Write};
+use std::time::Duration;
 
 use cs_contract::{
     ErrorId, ErrorReport, FrameHeader, FrameKind, HelloParams, InvokeResult, Limits, Notification,
@@ -86,6 +87,9 @@ struct Incoming<'a> {
     method: Option<&'a RawValue>,
 }
 
+/// How long a service may be silent before it answered anything.
+const PATIENCE: Duration = Duration::from_secs(15);
+
 const HELLO: u64 = 1;
 const CALL: u64 = 2;
 
@@ -106,6 +110,7 @@ impl Connection {
                 params: None,
             },
         );
+        be_patient(&self.stream, Some(PATIENCE));
         self.stream
             .write_all(&frames)
             .map_err(|_| CallFault::NotTaken)?;
@@ -140,6 +145,7 @@ impl Connection {
                 params: Some(request),
             },
         );
+        be_patient(&self.stream, Some(PATIENCE));
         self.stream
             .write_all(&frames)
             .map_err(|_| CallFault::NotTaken)?;
@@ -149,6 +155,9 @@ impl Connection {
             window: Limits::WINDOW_CHUNKS,
             frame: Vec::new(),
         };
+        call.step(receiver)?;
+        // From here on the work takes as long as it takes.
+        be_patient(call.stream, None);
         let early = match input {
             Some(input) => call.upload(input, receiver)?,
             None => None,
@@ -251,8 +260,13 @@ impl Running<'_> {
 
     /// Takes one frame.
     fn step(&mut self, receiver: &mut dyn Receiver) -> Result<Option<Box<RawValue>>, CallFault> {
-        let lost = |_| {
-            if self.greeted {
+        let lost = |error: io::Error| {
+            if matches!(
+                error.kind(),
+                io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+            ) {
+                CallFault::Report(silent())
+            } else if self.greeted {
                 CallFault::Lost
             } else {
                 CallFault::NotTaken
@@ -339,6 +353,23 @@ fn read_frame(stream: &mut PipeStream, payload: &mut Vec<u8>) -> io::Result<Fram
     payload.resize(header.length, 0);
     stream.read_exact(payload)?;
     Ok(header.kind)
+}
+
+/// How long the next read may take; nothing means for ever.
+#[cfg(unix)]
+fn be_patient(stream: &PipeStream, patience: Option<Duration>) {
+    let _waits_for_ever_then = stream.set_read_timeout(patience);
+}
+
+#[cfg(not(unix))]
+fn be_patient(_: &PipeStream, _: Option<Duration>) {}
+
+fn silent() -> ErrorReport {
+    ErrorReport::new(
+        ErrorId::HostUnavailable,
+        "The service took the connection and does not answer.",
+    )
+    .hint("Find out what keeps its process (csvault) busy, or end that process, and repeat.")
 }
 
 fn malformed() -> CallFault {

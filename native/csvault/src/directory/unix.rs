@@ -3,8 +3,8 @@
 use std::ffi::CString;
 
 use cs_engine::GroupInfo;
-use cs_rbac::{Caller, Membership};
-use nix::unistd::{Group, Uid, User, getgrouplist};
+use cs_rbac::{Caller, Group, Membership};
+use nix::unistd::{Uid, User, getgrouplist};
 
 use super::{Accounts, sid_of_gid, unknown};
 use crate::peer::PrincipalId;
@@ -56,37 +56,35 @@ impl Accounts {
         }
     }
 
-    pub(super) fn membership_of(&self, account: &str) -> Result<Option<Membership>, String> {
+    pub(super) fn caller_of(&self, account: &str) -> Result<Option<Caller>, String> {
         // A text that can be no name, for the system would take it for another one.
         if account.contains('\0') {
             return Ok(None);
         }
         let user = User::from_name(account).map_err(fault)?;
-        user.map(|user| self.membership(&user)).transpose()
+        Ok(user.map(|user| self.ask_system(&PrincipalId::Uid(user.uid.as_raw()))))
     }
 
     /// An account's groups: the machine's own, the names that the settings give those, and what the settings give the account.
     fn membership(&self, user: &User) -> Result<Membership, String> {
         let name = CString::new(user.name.as_str()).map_err(|error| error.to_string())?;
         let ids = getgrouplist(&name, user.gid).map_err(fault)?;
-        let mut member_of = Membership::default();
+        let mut groups = Vec::with_capacity(ids.len());
         for gid in ids {
             let id = GroupId::Gid(gid.as_raw());
-            let name = Group::from_gid(gid).map_err(fault)?.map(|group| group.name);
+            let group = nix::unistd::Group::from_gid(gid).map_err(fault)?;
+            let name = group.map(|group| group.name);
             // A name that the settings give another id belongs to that one alone.
             let name =
                 name.filter(|name| self.given_id(name).is_none_or(|(_, given)| *given == id));
-            let given = self.names_given_to(&id).cloned();
-            for name in name.into_iter().chain(given) {
-                if !member_of.names.contains(&name) {
-                    member_of.names.push(name);
-                }
-            }
-            member_of.sids.push(sid_of_gid(gid.as_raw()));
+            let names = name.into_iter().chain(self.names_given_to(&id).cloned());
+            groups.extend(names.map(|name| Group {
+                name,
+                sid: Some(sid_of_gid(gid.as_raw())),
+            }));
         }
-        let given = self.settings.members.get(&user.name);
-        member_of.given.extend(given.into_iter().flatten().cloned());
-        Ok(member_of)
+        groups.extend(self.given(&user.name));
+        Ok(Membership::new(groups))
     }
 
     pub(super) fn group_of_the_system(&self, name: &str) -> Result<Option<GroupInfo>, String> {
@@ -95,7 +93,7 @@ impl Accounts {
         }
         // In small letters too, since many systems take no others for the names of groups.
         for name in [name, &name.to_ascii_lowercase()] {
-            if let Some(group) = Group::from_name(name).map_err(fault)? {
+            if let Some(group) = nix::unistd::Group::from_name(name).map_err(fault)? {
                 return Ok(Some(GroupInfo {
                     sid: Some(sid_of_gid(group.gid.as_raw())),
                     name: group.name,

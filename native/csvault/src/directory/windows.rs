@@ -2,7 +2,7 @@
 
 use cs_engine::GroupInfo;
 use cs_peer::{AccountKind, Identity};
-use cs_rbac::{Caller, Membership};
+use cs_rbac::{Caller, Group, Membership};
 
 use super::{Accounts, unknown};
 use crate::peer::PrincipalId;
@@ -23,7 +23,7 @@ impl Accounts {
         let id = PrincipalId::Sid(identity.sid.as_str().into());
         let account = cs_peer::account_of(&identity.sid).ok().flatten();
         let local = machine_sid().map(|sid| format!("{sid}-"));
-        let mut member_of = Membership::default();
+        let mut groups = Vec::new();
         for sid in identity.member_of() {
             let group = GroupId::Sid(sid.to_owned());
             let is_local = local.as_ref().is_some_and(|local| sid.starts_with(local));
@@ -32,16 +32,17 @@ impl Accounts {
                 .flatten()
                 .map(|account| account.name)
                 .filter(|name| self.given_id(name).is_none_or(|(_, given)| *given == group));
-            member_of.names.extend(name);
-            member_of.names.extend(self.names_given_to(&group).cloned());
-            member_of.sids.push(sid.to_owned());
+            let names = name.into_iter().chain(self.names_given_to(&group).cloned());
+            groups.extend(names.map(|name| Group {
+                name,
+                sid: Some(sid.to_owned()),
+            }));
         }
         let full_name = account.map(|account| format!("{}\\{}", account.domain, account.name));
         if let Some(name) = full_name.as_ref().filter(|_| !identity.is_reduced) {
-            let mut members = self.settings.members.iter();
-            let given = members.find(|(given, _)| given.eq_ignore_ascii_case(name));
-            let given = given.map(|(_, groups)| groups.clone());
-            member_of.given.extend(given.into_iter().flatten());
+            let mut members = self.settings.members.keys();
+            let given = members.find(|given| given.eq_ignore_ascii_case(name));
+            groups.extend(given.into_iter().flat_map(|name| self.given(name)));
         }
         Caller {
             principal: match full_name {
@@ -50,12 +51,12 @@ impl Accounts {
             },
             is_owner: !identity.is_reduced && self.is_owner(&id),
             is_local_administrator: identity.is_local_administrator(),
-            member_of: Some(member_of),
+            member_of: Some(Membership::new(groups)),
         }
     }
 
     /// Only those who call have a token, so that of others only the settings tell.
-    pub(super) fn membership_of(&self, _: &str) -> Result<Option<Membership>, String> {
+    pub(super) fn caller_of(&self, _: &str) -> Result<Option<Caller>, String> {
         Ok(None)
     }
 

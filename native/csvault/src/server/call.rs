@@ -12,6 +12,7 @@ use cs_contract::{
     CallId, ErrorId, ErrorReport, FrameHeader, FrameKind, Limits, Notification, Record,
 };
 use cs_engine::{CallIo, Stopped};
+use cs_rbac::Caller;
 
 use super::message::notification_frame;
 use super::outbox::Outbox;
@@ -179,6 +180,8 @@ pub struct PipeIo<'a> {
     outbox: &'a Outbox,
     rules: &'a InputRules,
     has_input: bool,
+    /// Asks the system for the caller as it is now.
+    who: &'a dyn Fn() -> Arc<Caller>,
     /// A chunk that is being filled, with its header in front.
     chunk: Vec<u8>,
     fault: Option<ErrorReport>,
@@ -188,18 +191,25 @@ pub struct PipeIo<'a> {
 const CHUNK_HEAD: usize = Limits::HEADER_BYTES + Limits::CALL_ID_BYTES;
 
 impl<'a> PipeIo<'a> {
+    /// The call, and where its frames go.
+    pub fn of(&self) -> (&'a CallState, &'a Outbox) {
+        (self.call, self.outbox)
+    }
+
     /// The connection of one call.
     pub fn new(
         call: &'a CallState,
         outbox: &'a Outbox,
         rules: &'a InputRules,
         has_input: bool,
+        who: &'a dyn Fn() -> Arc<Caller>,
     ) -> Self {
         Self {
             call,
             outbox,
             rules,
             has_input,
+            who,
             chunk: Vec::new(),
             fault: None,
         }
@@ -240,6 +250,10 @@ impl<'a> PipeIo<'a> {
 }
 
 impl CallIo for PipeIo<'_> {
+    fn caller(&self) -> Option<Arc<Caller>> {
+        Some((self.who)())
+    }
+
     fn record(&mut self, record: Record) -> Result<(), Stopped> {
         let frame = encode_record(self.call.id, record).map_err(|fault| {
             self.fault.get_or_insert(fault);
@@ -447,6 +461,14 @@ mod tests {
             patience: PATIENCE,
         };
         let outbox = Outbox::default();
+        let nobody = || {
+            Arc::new(Caller {
+                principal: String::new(),
+                is_owner: false,
+                is_local_administrator: false,
+                member_of: None,
+            })
+        };
         let chunk = |bytes: &[u8]| [&1_u64.to_le_bytes(), bytes].concat();
 
         let call = CallState::new(1);
@@ -456,7 +478,7 @@ mod tests {
         assert!(!call.end_input());
         assert_eq!(call.chunk(chunk(b"late")), Taken::Ended);
         let mut text = String::new();
-        PipeIo::new(&call, &outbox, &rules, true)
+        PipeIo::new(&call, &outbox, &rules, true, &nobody)
             .input()
             .unwrap()
             .read_to_string(&mut text)
@@ -465,11 +487,11 @@ mod tests {
 
         let call = CallState::new(1);
         call.chunk(chunk(b"hello you!!"));
-        let report = PipeIo::new(&call, &outbox, &rules, true)
+        let report = PipeIo::new(&call, &outbox, &rules, true, &nobody)
             .input()
             .unwrap_err();
         assert_eq!(report.id, ErrorId::LimitExceeded);
-        let report = PipeIo::new(&call, &outbox, &rules, false)
+        let report = PipeIo::new(&call, &outbox, &rules, false, &nobody)
             .input()
             .unwrap_err();
         assert_eq!(report.id, ErrorId::ParameterInvalid);
@@ -478,7 +500,7 @@ mod tests {
             folder: folder.path().join("none"),
             ..rules
         };
-        let report = PipeIo::new(&call, &outbox, &nowhere, true)
+        let report = PipeIo::new(&call, &outbox, &nowhere, true, &nobody)
             .input()
             .unwrap_err();
         assert_eq!(report.id, ErrorId::StoreFailed);

@@ -5,11 +5,10 @@ use std::ops::Range;
 use std::time::Duration;
 
 use cs_contract::{ErrorId, ErrorReport, FrameHeader, FrameHeaderError, FrameKind, Limits};
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::{Instant, timeout_at};
 
 use super::message::{NOT_JSON, Refusal};
-use super::pipe::Reading;
 
 /// Room for what usually comes in; longer frames get their own.
 const BUFFER_BYTES: usize = 16 * 1024;
@@ -33,17 +32,17 @@ pub enum Payload {
 }
 
 /// Reads the frames of one connection.
-pub struct FrameReader<'a> {
-    stream: Reading<'a>,
+pub struct FrameReader<S> {
+    stream: S,
     patience: Duration,
     buffer: Vec<u8>,
     start: usize,
     end: usize,
 }
 
-impl<'a> FrameReader<'a> {
-    /// A reader; a frame must be complete within `patience` after its first byte.
-    pub fn new(stream: Reading<'a>, patience: Duration) -> Self {
+impl<S: AsyncRead + Unpin> FrameReader<S> {
+    /// A reader of a stream; a frame must be complete within `patience` after its first byte.
+    pub fn new(stream: S, patience: Duration) -> Self {
         Self {
             stream,
             patience,

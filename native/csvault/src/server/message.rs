@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::io::Write as _;
 
 use cs_contract::{ErrorId, ErrorReport, FrameHeader, FrameKind, Limits, Notification, Record};
+use cs_model::shown;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -26,16 +27,22 @@ pub const FAILED: i32 = -32000;
 /// A message that was understood as far as its envelope.
 #[derive(Debug)]
 pub struct Message<'a> {
+    /// The id of a request, from 1 to 2^53 - 1; a notification has none.
     pub id: Option<u64>,
+    /// The method.
     pub method: Cow<'a, str>,
+    /// Its parameters, checked for depth and duplicate keys; not yet for their shape.
     pub params: Option<&'a RawValue>,
 }
 
 /// A message, or a frame, that is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
+    /// The id of the request, when it could be trusted.
     pub id: Option<u64>,
+    /// The code of JSON-RPC.
     pub code: i32,
+    /// What is wrong.
     pub report: Box<ErrorReport>,
 }
 
@@ -49,9 +56,10 @@ impl Refusal {
         }
     }
 
-    /// A refusal with `FrameMalformed`.
+    /// A refusal with `FrameMalformed`. What the client sent may be part of the text, so hidden characters are escaped.
     pub fn malformed(id: Option<u64>, code: i32, what: impl Into<String>) -> Self {
-        Self::new(id, code, ErrorReport::new(ErrorId::FrameMalformed, what))
+        let report = ErrorReport::new(ErrorId::FrameMalformed, shown(&what.into()));
+        Self::new(id, code, report)
     }
 
     /// The answer's frame.
@@ -416,6 +424,7 @@ mod tests {
             let message = refused(text);
             assert!(message.contains(name), "{text}: {message}");
         }
+        assert!(refused("{\"\u{7f}\u{9b}31m\": 1}").contains("`\\u{7f}\\u{9b}31m`"));
     }
 
     #[test]

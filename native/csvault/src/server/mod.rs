@@ -16,11 +16,13 @@ use cs_contract::{ErrorId, ErrorReport};
 use interprocess::local_socket::tokio::{Listener, Stream};
 use interprocess::local_socket::traits::tokio::Listener as _;
 
+pub use frames::{FrameReader, Payload, ReadFault};
+pub use message::{Message, Refusal, params, parse};
 pub use service::{Parts, Phase, Service};
 
 use crate::peer;
 use crate::socket::SocketName;
-use message::{FAILED, Refusal};
+use message::FAILED;
 
 /// How long running calls may go on when the service ends.
 const GRACE: Duration = Duration::from_secs(2);

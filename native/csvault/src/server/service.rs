@@ -225,6 +225,15 @@ impl Service {
         }
     }
 
+    /// The same from a thread that may wait.
+    #[must_use]
+    pub fn caller_now(&self, peer: &Peer) -> Arc<Caller> {
+        match &peer.caller {
+            Some(caller) => Arc::clone(caller),
+            None => self.parts.accounts.caller_now(&peer.id),
+        }
+    }
+
     /// The caller at the other end of a connection, as it is now or was at most two seconds ago.
     pub async fn caller(self: &Arc<Self>, peer: &Peer) -> Arc<Caller> {
         if let Some(caller) = &peer.caller {

@@ -173,8 +173,9 @@ impl<'a> Session<'a> {
                 .filter(|theirs| *theirs != own)
                 .map(|theirs| {
                     format!(
-                        "The client has manifests {} and the service has {own}.",
-                        theirs.escape_debug()
+                        "The client and the service are of different builds: their manifests are {} and {}.",
+                        shortened(theirs),
+                        shortened(own)
                     )
                 })
         } else {
@@ -299,7 +300,12 @@ impl<'a> Session<'a> {
         let (service, outbox) = (Arc::clone(self.service), Arc::clone(self.outbox));
         let work = tokio::task::spawn_blocking({
             let (outbox, call) = (Arc::clone(&outbox), Arc::clone(&call));
-            move || run_on_thread(&service, &caller, &params, &call, &outbox, calls, slot)
+            let peer = self.slot.peer.clone();
+            move || {
+                let who = || service.caller_now(&peer);
+                let io = PipeIo::new(&call, &outbox, &service.input, params.input, &who);
+                run_on_thread(&service, &caller, &params, io, calls, slot)
+            }
         });
         if let Some(deadline) = deadline {
             tokio::spawn(async move {
@@ -501,12 +507,11 @@ fn run_on_thread(
     service: &Service,
     caller: &Caller,
     params: &InvokeParams,
-    call: &CallState,
-    outbox: &Outbox,
+    mut io: PipeIo<'_>,
     calling: Calling,
     slot: CallSlot,
 ) {
-    let mut io = PipeIo::new(call, outbox, &service.input, params.input);
+    let (call, outbox) = io.of();
     let invoked = catch_unwind(AssertUnwindSafe(|| {
         service
             .parts
@@ -535,4 +540,10 @@ fn run_on_thread(
     drop(calling);
     outbox.push(frame);
     drop(slot);
+}
+
+/// As much of a hash as tells it from another.
+fn shortened(hash: &str) -> String {
+    let start: String = hash.chars().take(8).collect();
+    start.escape_debug().to_string()
 }
