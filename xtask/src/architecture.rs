@@ -193,34 +193,31 @@ fn every_error_id_is_documented() {
     }
 }
 
-#[test]
-fn the_architecture_names_tests_that_exist() {
-    let text = read(&root().join("docs/ARCHITECTURE.md"));
-    let mut sources = String::new();
-    for folder in ["native", "xtask"] {
-        for path in files(&root().join(folder), ".rs") {
-            sources.push_str(&read(&path));
+/// The tests of the project, by their names.
+struct Tests {
+    rust: String,
+    shell: String,
+}
+
+impl Tests {
+    fn read() -> Self {
+        let texts = |folder: &str, end: &str| -> String {
+            let paths = files(&root().join(folder), end);
+            paths.iter().map(|path| read(path)).collect()
+        };
+        Self {
+            rust: texts("native", ".rs") + &texts("xtask", ".rs"),
+            shell: texts("tests/pester", ".Tests.ps1"),
         }
     }
-    let pester: Vec<String> = files(&root().join("tests/pester"), ".Tests.ps1")
-        .iter()
-        .map(|path| read(path))
-        .collect();
-    let invariants: Vec<&str> = text
-        .lines()
-        .filter(|line| line.starts_with("Held by "))
-        .collect();
-    assert_eq!(invariants.len(), text.matches("**Invariant ").count());
-    assert!(invariants.len() >= 8);
-    for line in invariants {
+
+    fn assert_exist(&self, line: &str) {
         let names: Vec<&str> = line.split('`').skip(1).step_by(2).collect();
         assert!(!names.is_empty(), "{line}");
         for name in names {
-            let rust = sources.contains(&format!("fn {name}("));
+            let rust = self.rust.contains(&format!("fn {name}("));
+            let shell = self.shell.contains(&format!("It '{name}'"));
             let transcript = root().join("tests/wire").join(name).exists();
-            let shell = pester
-                .iter()
-                .any(|text| text.contains(&format!("It '{name}'")));
             let rules =
                 name == "clippy.toml" && root().join("native/cs-engine/clippy.toml").exists();
             assert!(
@@ -229,6 +226,40 @@ fn the_architecture_names_tests_that_exist() {
             );
         }
     }
+}
+
+#[test]
+fn the_architecture_names_tests_that_exist() {
+    let text = read(&root().join("docs/ARCHITECTURE.md"));
+    let invariants: Vec<&str> = text
+        .lines()
+        .filter(|line| line.starts_with("Held by "))
+        .collect();
+    assert_eq!(invariants.len(), text.matches("**Invariant ").count());
+    assert!(invariants.len() >= 8);
+    let tests = Tests::read();
+    for line in invariants {
+        tests.assert_exist(line);
+    }
+}
+
+/// Every row of a table whose last column says `tested by`.
+#[test]
+fn the_security_model_names_tests_that_exist() {
+    let text = read(&root().join("docs/security-model.md"));
+    let tests = Tests::read();
+    let mut promises = 0;
+    let mut inside = false;
+    for line in text.lines() {
+        inside = line.starts_with('|') && (inside || line.ends_with("| tested by |"));
+        if !inside || line.ends_with("| tested by |") || line.ends_with("--- |") {
+            continue;
+        }
+        promises += 1;
+        let last = line.trim_end_matches(" |").rsplit(" | ").next();
+        tests.assert_exist(last.unwrap_or_default());
+    }
+    assert!(promises >= 28, "{promises}");
 }
 
 #[test]

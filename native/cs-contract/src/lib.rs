@@ -20,6 +20,6 @@ pub use manifest::{
     RoleManifest, RolesManifest, Side, Transfer, WriteRisk, hash_of,
 };
 pub use message::{
-    CallId, HelloParams, HelloResult, InvokeParams, InvokeResult, Notification, PROTOCOL_VERSION,
-    Record, RpcError, StatusResult, Values,
+    CallId, HelloParams, HelloResult, InvokeParams, InvokeResult, Method, Notification,
+    PROTOCOL_VERSION, Record, RpcError, StatusResult, Values,
 };

@@ -15,6 +15,60 @@ pub const PROTOCOL_VERSION: u32 = 1;
 /// The id of a request: a whole number from 1 to 2^53 - 1, used once in a connection.
 pub type CallId = u64;
 
+/// The requests of the protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// Says who speaks which version; the first request of every connection.
+    Hello,
+    /// Answers.
+    Ping,
+    /// Tells the state of the service.
+    Status,
+    /// Runs a cmdlet.
+    Invoke,
+    /// Ends the service.
+    Stop,
+}
+
+impl Method {
+    /// Every method.
+    pub const ALL: [Self; 5] = [
+        Self::Hello,
+        Self::Ping,
+        Self::Status,
+        Self::Invoke,
+        Self::Stop,
+    ];
+
+    /// The method of a name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|method| method.as_str() == name)
+    }
+
+    /// Its name on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Hello => "hello",
+            Self::Ping => "ping",
+            Self::Status => "status",
+            Self::Invoke => "invoke",
+            Self::Stop => "stop",
+        }
+    }
+
+    /// True for what every account may use without a decision, because it tells nothing and changes nothing. The list may only
+    /// become shorter.
+    #[must_use]
+    pub fn is_open(self) -> bool {
+        match self {
+            Self::Hello | Self::Ping => true,
+            Self::Status | Self::Invoke | Self::Stop => false,
+        }
+    }
+}
+
 /// Parameters of `hello`, the first request of every connection.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -14,7 +14,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::LazyLock;
 
-use cs_contract::CmdletManifest;
+use cs_contract::{CmdletManifest, Method};
 use cs_testkit::{Home, Host, RawClient, skipped};
 use serde_json::{Value, json};
 
@@ -105,6 +105,9 @@ fn ask_everything() {
         )
         .0;
     found.insert("LocalStore".to_owned(), json!(error_id(&local)));
+    // Last, since whoever may do it does.
+    let stop = client.ask("stop", Value::Null);
+    found.insert("stop".to_owned(), json!(error_id(&stop)));
     println!("\nFOUND {}", Value::Object(found));
 }
 
@@ -150,7 +153,7 @@ fn a_stranger_is_denied_everything_and_leaves_a_trace() {
     let before = versions(&host);
     let found = everything_as(&host, STRANGER, STRANGER);
     expect(&found, CMDLETS.as_slice(), &["ping"]);
-    expect(&found, &["status", "LocalStore"], &[]);
+    expect(&found, &["status", "stop", "LocalStore"], &[]);
     assert_eq!(versions(&host), before);
     let log = std::fs::read_to_string(home.path().join("audit.log")).unwrap();
     for name in CMDLETS.iter().map(String::as_str).chain(["status"]) {
@@ -161,6 +164,25 @@ fn a_stranger_is_denied_everything_and_leaves_a_trace() {
         });
         assert!(line.is_some(), "{name} left no line: {log}");
     }
+}
+
+/// A method without an entry here is denied to strangers, as `a_stranger_is_denied_everything_and_leaves_a_trace` asks of each.
+#[test]
+fn methods_without_a_decision_are_few() {
+    let open: Vec<&str> = Method::ALL
+        .into_iter()
+        .filter(|method| method.is_open())
+        .map(Method::as_str)
+        .collect();
+    assert_eq!(open, ["hello", "ping"]);
+    for decided in ["status", "invoke", "stop"] {
+        assert!(Method::parse(decided).is_some_and(|method| !method.is_open()));
+    }
+    assert_eq!(
+        Method::ALL.len(),
+        5,
+        "a stranger must be denied the new one"
+    );
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use cs_contract::{
     CallId, ErrorId, ErrorReport, FrameKind, HelloParams, HelloResult, InvokeParams, InvokeResult,
-    Limits, PROTOCOL_VERSION, manifest_hash,
+    Limits, Method, PROTOCOL_VERSION, manifest_hash,
 };
 use cs_engine::Call;
 use cs_rbac::Caller;
@@ -136,22 +136,22 @@ impl<'a> Session<'a> {
         if !self.greeted && message.method != "hello" {
             return Err(no_hello(Some(id)));
         }
-        match message.method.as_ref() {
-            "hello" => self.hello(id, &message).await,
-            "ping" => {
+        match Method::parse(&message.method) {
+            Some(Method::Hello) => self.hello(id, &message).await,
+            Some(Method::Ping) => {
                 message::no_params(id, message.params)?;
                 self.reply(result_frame(id, &Nothing {}));
                 Ok(Flow::GoOn)
             }
-            "status" => self.status(id, &message).await,
-            "invoke" => self.invoke(id, &message).await,
-            "stop" => self.stop(id, &message).await,
-            "cancel" | "endInput" => {
+            Some(Method::Status) => self.status(id, &message).await,
+            Some(Method::Invoke) => self.invoke(id, &message).await,
+            Some(Method::Stop) => self.stop(id, &message).await,
+            None if is_notification(&message.method) => {
                 let text = format!("{} is a notification and has no id.", message.method);
                 Err(Refusal::malformed(Some(id), NOT_A_REQUEST, text).into())
             }
-            other => {
-                let text = format!("There is no method '{}'.", other.escape_debug());
+            None => {
+                let text = format!("There is no method '{}'.", message.method.escape_debug());
                 Err(Refusal::malformed(Some(id), UNKNOWN_METHOD, text).into())
             }
         }
@@ -328,10 +328,8 @@ impl<'a> Session<'a> {
             call: CallId,
         }
         let refused = |code, text: String| Refused::from(Refusal::malformed(None, code, text));
-        let known = matches!(message.method.as_ref(), "cancel" | "endInput");
-        if !known {
-            let requests = ["hello", "ping", "status", "invoke", "stop"];
-            if requests.contains(&message.method.as_ref()) {
+        if !is_notification(&message.method) {
+            if Method::parse(&message.method).is_some() {
                 return Err(refused(
                     NOT_A_REQUEST,
                     format!("{} needs an id.", message.method),
@@ -474,6 +472,11 @@ fn answer(id: CallId, outcome: Result<InvokeResult, ErrorReport>) -> Vec<u8> {
         Ok(result) => result_frame(id, &result),
         Err(report) => error_frame(Some(id), FAILED, &report),
     }
+}
+
+/// True for what a client may say without an id.
+fn is_notification(method: &str) -> bool {
+    matches!(method, "cancel" | "endInput")
 }
 
 /// Runs a quick call on the thread of the pipe; the frames of its records and its answer go out together.
