@@ -723,7 +723,7 @@ function Write-CsVaultChunk($Cmdlet, $Connection, $Sink, $State) {
 function Write-CsVaultRecord($Cmdlet, $Record, $State) {
     switch ($Record.stream) {
         'verbose' { $State.Verbose += $Record.text; Write-CsVaultVerbose $Cmdlet $Record.text }
-        'warning' { $Cmdlet.WriteWarning($Record.text) }
+        'warning' { Write-CsVaultWarning $Cmdlet $Record.text }
         'debug' { $Cmdlet.WriteDebug($Record.text) }
         'progress' { Write-CsVaultProgress $Cmdlet $State $Record }
         'whatIf' {
@@ -742,6 +742,11 @@ function Write-CsVaultRecord($Cmdlet, $Record, $State) {
 # Only where it is wanted: with -Debug alone PowerShell would stop at each line and ask.
 function Write-CsVaultVerbose($Cmdlet, [string] $Text) {
     if ($VerbosePreference -ne 'SilentlyContinue') { $Cmdlet.WriteVerbose($Text) }
+}
+
+# The same: what asks in the middle of a call makes the service wait.
+function Write-CsVaultWarning($Cmdlet, [string] $Text) {
+    if ($Cmdlet.MyInvocation.BoundParameters.ContainsKey('Debug')) { Write-Warning $Text } else { $Cmdlet.WriteWarning($Text) }
 }
 
 # Sends a stream in chunks, no more of them ahead than the service takes; returns the answer when it comes early.
