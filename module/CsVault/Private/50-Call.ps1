@@ -20,7 +20,10 @@ $script:CsVaultCallersPreferences = {
 function Invoke-CsVaultCall($Cmdlet, [string] $Name, $Bound, $Sent, [bool] $WhatIf, [bool] $Changes, $Source, $Sink, [bool] $Quiet) {
     $pairs = foreach ($parameter in $Sent) {
         if (-not $Bound.ContainsKey($parameter)) { continue }
-        '"' + $parameter + '":' + (ConvertTo-CsVaultJson $Bound[$parameter])
+        $value = $Bound[$parameter]
+        # Most are plain words; the rest has its own file.
+        if ($value -is [string] -and $value -cmatch '^[A-Za-z0-9_ .:/*@=,-]*\z') { '"' + $parameter + '":"' + $value + '"' }
+        else { '"' + $parameter + '":' + (ConvertTo-CsVaultJson $value) }
     }
     $parameters = '{' + ($pairs -join ',') + '}'
     $key = if ($Changes -and -not $WhatIf) { [guid]::NewGuid().ToString() } else { $null }
@@ -40,7 +43,8 @@ function Invoke-CsVaultCall($Cmdlet, [string] $Name, $Bound, $Sent, [bool] $What
             if ($null -ne $Source) { $answer = Send-CsVaultSource $Cmdlet $connection $Source $state }
             while ($null -eq $answer) {
                 $message = Receive-CsVaultFrame $connection
-                if ($message.id) { $answer = $message } else { Write-CsVaultMessage $Cmdlet $connection $message $Sink $state }
+                if ($message.id) { $answer = $message }
+                else { Write-CsVaultMessage $Cmdlet $connection $message $Sink $state }
             }
             $finished = $true
         } catch [System.IO.IOException], [System.Management.Automation.MethodInvocationException] {
@@ -91,8 +95,7 @@ function Write-CsVaultMessage($Cmdlet, $Connection, $Message, $Sink, $State) {
     if ($record.stream -eq 'object') {
         $State.Received = $true
         $convert = $script:CsVaultConverters[$record.type]
-        $objects = if ($convert) { & $convert $record.values } else { $record.values }
-        foreach ($object in $objects) { $Cmdlet.WriteObject($object) }
+        foreach ($object in $(if ($convert) { & $convert $record.values } else { $record.values })) { $Cmdlet.WriteObject($object) }
     } elseif ($null -eq $Message) {
         $State.Received = $true
         Write-CsVaultChunk $Cmdlet $Connection $Sink $State
