@@ -38,7 +38,10 @@ $steps = @(
     @('What is in the stores now?',
         '(Get-CsTopology).Clusters | Format-Table Fqdn, SiteId, IsOnEdge',
         '(Get-CsTopology -LocalStore).Sites | Format-Table SiteId, Name, Kind',
-        'Get-CsAdminRole | Format-Table Identity, IsStandardRole, ConfigScopes')
+        'Get-CsAdminRole | Format-Table Identity, IsStandardRole, ConfigScopes'),
+    @('Who may do what, and who did what?',
+        'Test-CsAdminAccess -Cmdlet Export-CsConfiguration',
+        'Get-CsAuditRecord -Cmdlet *Configuration -Newest 4 | Format-Table Time, Cmdlet, Outcome, Detail')
 )
 foreach ($step in $steps) {
     $title, $lines = $step
