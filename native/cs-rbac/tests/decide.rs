@@ -185,6 +185,48 @@ fn ask_for(
 }
 
 #[test]
+fn a_denial_names_those_alone_who_may() {
+    let here = ["Global", "OU:dc=com"];
+    let policy = two_sites(vec![
+        role("World", &["Get-CsUser"], &here),
+        role(
+            "Redmond",
+            &["Get-CsUser"],
+            &["site:Redmond", "OU:ou=a,dc=com"],
+        ),
+        role("Dublin", &["Get-CsUser"], &["site:2", "OU:ou=b,dc=com"]),
+    ]);
+    let (dublin, users) = (
+        ConfigScope::Site("2".to_owned()),
+        DistinguishedName::parse("ou=b,dc=com").unwrap(),
+    );
+    let caller = member_of(&["Redmond"]);
+    for (object, named) in [
+        (Object::Deployment, "RTCUniversalServerAdmins, World may"),
+        (
+            Object::Config(&dublin),
+            "RTCUniversalServerAdmins, World, Dublin may",
+        ),
+        (
+            Object::Users(&users),
+            "RTCUniversalServerAdmins, World, Dublin may",
+        ),
+    ] {
+        let denial = ask_for(&policy, &caller, "Get-CsUser", object).unwrap_err();
+        assert!(
+            denial.ends_with(&format!("; members of {named}")),
+            "{denial}"
+        );
+    }
+    // Where any scope will do, all of them.
+    let everybody = ask_for(&policy, &member_of(&[]), "Get-CsUser", Object::Some).unwrap_err();
+    assert!(
+        everybody.ends_with("World, Redmond, Dublin may"),
+        "{everybody}"
+    );
+}
+
+#[test]
 fn scopes_limit_sites_and_users_apart_from_each_other() {
     let policy = two_sites(vec![
         role(
