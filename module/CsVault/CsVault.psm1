@@ -623,7 +623,10 @@ $script:CsVaultCallersPreferences = {
 function Invoke-CsVaultCall($Cmdlet, [string] $Name, $Bound, $Sent, [bool] $WhatIf, [bool] $Changes, $Source, $Sink, [bool] $Quiet) {
     $pairs = foreach ($parameter in $Sent) {
         if (-not $Bound.ContainsKey($parameter)) { continue }
-        '"' + $parameter + '":' + (ConvertTo-CsVaultJson $Bound[$parameter])
+        $value = $Bound[$parameter]
+        # Most are plain words; the rest has its own file.
+        if ($value -is [string] -and $value -cmatch '^[A-Za-z0-9_ .:/*@=,-]*\z') { '"' + $parameter + '":"' + $value + '"' }
+        else { '"' + $parameter + '":' + (ConvertTo-CsVaultJson $value) }
     }
     $parameters = '{' + ($pairs -join ',') + '}'
     $key = if ($Changes -and -not $WhatIf) { [guid]::NewGuid().ToString() } else { $null }
@@ -643,7 +646,8 @@ function Invoke-CsVaultCall($Cmdlet, [string] $Name, $Bound, $Sent, [bool] $What
             if ($null -ne $Source) { $answer = Send-CsVaultSource $Cmdlet $connection $Source $state }
             while ($null -eq $answer) {
                 $message = Receive-CsVaultFrame $connection
-                if ($message.id) { $answer = $message } else { Write-CsVaultMessage $Cmdlet $connection $message $Sink $state }
+                if ($message.id) { $answer = $message }
+                else { Write-CsVaultMessage $Cmdlet $connection $message $Sink $state }
             }
             $finished = $true
         } catch [System.IO.IOException], [System.Management.Automation.MethodInvocationException] {
@@ -694,8 +698,7 @@ function Write-CsVaultMessage($Cmdlet, $Connection, $Message, $Sink, $State) {
     if ($record.stream -eq 'object') {
         $State.Received = $true
         $convert = $script:CsVaultConverters[$record.type]
-        $objects = if ($convert) { & $convert $record.values } else { $record.values }
-        foreach ($object in $objects) { $Cmdlet.WriteObject($object) }
+        foreach ($object in $(if ($convert) { & $convert $record.values } else { $record.values })) { $Cmdlet.WriteObject($object) }
     } elseif ($null -eq $Message) {
         $State.Received = $true
         Write-CsVaultChunk $Cmdlet $Connection $Sink $State
@@ -723,7 +726,7 @@ function Write-CsVaultChunk($Cmdlet, $Connection, $Sink, $State) {
 function Write-CsVaultRecord($Cmdlet, $Record, $State) {
     switch ($Record.stream) {
         'verbose' { $State.Verbose += $Record.text; Write-CsVaultVerbose $Cmdlet $Record.text }
-        'warning' { $Cmdlet.WriteWarning($Record.text) }
+        'warning' { Write-CsVaultWarning $Cmdlet $Record.text }
         'debug' { $Cmdlet.WriteDebug($Record.text) }
         'progress' { Write-CsVaultProgress $Cmdlet $State $Record }
         'whatIf' {
@@ -742,6 +745,11 @@ function Write-CsVaultRecord($Cmdlet, $Record, $State) {
 # Only where it is wanted: with -Debug alone PowerShell would stop at each line and ask.
 function Write-CsVaultVerbose($Cmdlet, [string] $Text) {
     if ($VerbosePreference -ne 'SilentlyContinue') { $Cmdlet.WriteVerbose($Text) }
+}
+
+# The same: what asks in the middle of a call makes the service wait.
+function Write-CsVaultWarning($Cmdlet, [string] $Text) {
+    if ($Cmdlet.MyInvocation.BoundParameters.ContainsKey('Debug')) { Write-Warning $Text } else { $Cmdlet.WriteWarning($Text) }
 }
 
 # Sends a stream in chunks, no more of them ahead than the service takes; returns the answer when it comes early.
@@ -1007,30 +1015,18 @@ function ConvertTo-CsVaultCluster($values) {
     }
 }
 $script:CsVaultKnownCmdletType = [hashtable]::new([System.StringComparer]::Ordinal)
-function ConvertTo-CsVaultCmdletType($values) {
-    $all = $script:CsVaultKnownCmdletType
-    foreach ($value in $values) {
-        $known = $all[$value]
-        if ($null -eq $known) {
-            $known = [psobject]::AsPSObject([CsVaultCmdletType]::new($value))
-            $known.pstypenames.Insert(0, 'Microsoft.Rtc.Management.WritableConfig.Settings.Roles.CmdletType')
-            $all[$value] = $known
-        }
-        $known
-    }
+function New-CsVaultCmdletType($value) {
+    $known = [psobject]::AsPSObject([CsVaultCmdletType]::new($value))
+    $known.pstypenames.Insert(0, 'Microsoft.Rtc.Management.WritableConfig.Settings.Roles.CmdletType')
+    $script:CsVaultKnownCmdletType[$value] = $known
+    return $known
 }
 $script:CsVaultKnownConfigScope = [hashtable]::new([System.StringComparer]::Ordinal)
-function ConvertTo-CsVaultConfigScope($values) {
-    $all = $script:CsVaultKnownConfigScope
-    foreach ($value in $values) {
-        $known = $all[$value]
-        if ($null -eq $known) {
-            $known = [psobject]::AsPSObject([CsVaultName]::new($value))
-            $known.pstypenames.Insert(0, 'Microsoft.Rtc.Management.Core.ConfigScope')
-            $all[$value] = $known
-        }
-        $known
-    }
+function New-CsVaultConfigScope($value) {
+    $known = [psobject]::AsPSObject([CsVaultName]::new($value))
+    $known.pstypenames.Insert(0, 'Microsoft.Rtc.Management.Core.ConfigScope')
+    $script:CsVaultKnownConfigScope[$value] = $known
+    return $known
 }
 function ConvertTo-CsVaultInternalDomain($values) {
     foreach ($value in $values) {
@@ -1083,16 +1079,19 @@ function ConvertTo-CsVaultNetPort($values) {
     }
 }
 function ConvertTo-CsVaultRole($values) {
+    $knownCmdletType = $script:CsVaultKnownCmdletType
+    $knownConfigScope = $script:CsVaultKnownConfigScope
+    $knownUserScope = $script:CsVaultKnownUserScope
     foreach ($value in $values) {
         [pscustomobject]@{
             PSTypeName = 'Microsoft.Rtc.Management.WritableConfig.Settings.Roles.Role'
             Identity = $value.Identity
             SID = $value.SID
             IsStandardRole = $value.IsStandardRole
-            Cmdlets = [object[]]@(ConvertTo-CsVaultCmdletType $value.Cmdlets)
+            Cmdlets = [object[]]@(foreach ($text in $value.Cmdlets) { $known = $knownCmdletType[$text]; if ($null -eq $known) { New-CsVaultCmdletType $text } else { $known } })
             ScriptModules = [object[]]@($value.ScriptModules)
-            ConfigScopes = [object[]]@(ConvertTo-CsVaultConfigScope $value.ConfigScopes)
-            UserScopes = [object[]]@(ConvertTo-CsVaultUserScope $value.UserScopes)
+            ConfigScopes = [object[]]@(foreach ($text in $value.ConfigScopes) { $known = $knownConfigScope[$text]; if ($null -eq $known) { New-CsVaultConfigScope $text } else { $known } })
+            UserScopes = [object[]]@(foreach ($text in $value.UserScopes) { $known = $knownUserScope[$text]; if ($null -eq $known) { New-CsVaultUserScope $text } else { $known } })
             ScriptCmdlets = [object[]]@($value.ScriptCmdlets)
             TemplateName = $value.TemplateName
             TenantWellKnownGroup = $value.TenantWellKnownGroup
@@ -1164,17 +1163,11 @@ function ConvertTo-CsVaultDefaultTopology($values) {
     }
 }
 $script:CsVaultKnownUserScope = [hashtable]::new([System.StringComparer]::Ordinal)
-function ConvertTo-CsVaultUserScope($values) {
-    $all = $script:CsVaultKnownUserScope
-    foreach ($value in $values) {
-        $known = $all[$value]
-        if ($null -eq $known) {
-            $known = [psobject]::AsPSObject([CsVaultName]::new($value))
-            $known.pstypenames.Insert(0, 'Microsoft.Rtc.Management.Core.UserScope')
-            $all[$value] = $known
-        }
-        $known
-    }
+function New-CsVaultUserScope($value) {
+    $known = [psobject]::AsPSObject([CsVaultName]::new($value))
+    $known.pstypenames.Insert(0, 'Microsoft.Rtc.Management.Core.UserScope')
+    $script:CsVaultKnownUserScope[$value] = $known
+    return $known
 }
 $script:CsVaultConverters = @{
     'CsVault.AdminAccess' = ${function:ConvertTo-CsVaultAdminAccess}

@@ -93,6 +93,10 @@ Describe 'Publish-CsTopology and Get-CsTopology' {
         $record.Exception.Message | Should -Match '2-Registrar-1'
         $warnings = Publish-CsTopology $script:Folder/dangling.xml -Force 3>&1
         "$warnings" | Should -Match '1-EdgeServer-9'
+        Publish-CsTopology $script:Source
+        $result = Invoke-Prompt "Publish-CsTopology $script:Folder/dangling.xml -Force -Debug -WarningVariable w; `$w.Count"
+        $result.Output | Should -Match '(?s)1-EdgeServer-9.*\s[1-9]\d*\s*$'
+        ($result.Error + $result.Output) | Should -Not -Match 'NonInteractive'
     }
     It 'says that -FinalizeUninstall is not available' {
         (Get-ErrorOf { Publish-CsTopology -FinalizeUninstall }).FullyQualifiedErrorId | Should -BeExactly 'FeatureNotAvailable,Publish-CsTopology'

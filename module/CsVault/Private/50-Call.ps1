@@ -20,7 +20,10 @@ $script:CsVaultCallersPreferences = {
 function Invoke-CsVaultCall($Cmdlet, [string] $Name, $Bound, $Sent, [bool] $WhatIf, [bool] $Changes, $Source, $Sink, [bool] $Quiet) {
     $pairs = foreach ($parameter in $Sent) {
         if (-not $Bound.ContainsKey($parameter)) { continue }
-        '"' + $parameter + '":' + (ConvertTo-CsVaultJson $Bound[$parameter])
+        $value = $Bound[$parameter]
+        # Most are plain words; the rest has its own file.
+        if ($value -is [string] -and $value -cmatch '^[A-Za-z0-9_ .:/*@=,-]*\z') { '"' + $parameter + '":"' + $value + '"' }
+        else { '"' + $parameter + '":' + (ConvertTo-CsVaultJson $value) }
     }
     $parameters = '{' + ($pairs -join ',') + '}'
     $key = if ($Changes -and -not $WhatIf) { [guid]::NewGuid().ToString() } else { $null }
@@ -40,7 +43,8 @@ function Invoke-CsVaultCall($Cmdlet, [string] $Name, $Bound, $Sent, [bool] $What
             if ($null -ne $Source) { $answer = Send-CsVaultSource $Cmdlet $connection $Source $state }
             while ($null -eq $answer) {
                 $message = Receive-CsVaultFrame $connection
-                if ($message.id) { $answer = $message } else { Write-CsVaultMessage $Cmdlet $connection $message $Sink $state }
+                if ($message.id) { $answer = $message }
+                else { Write-CsVaultMessage $Cmdlet $connection $message $Sink $state }
             }
             $finished = $true
         } catch [System.IO.IOException], [System.Management.Automation.MethodInvocationException] {
@@ -91,8 +95,7 @@ function Write-CsVaultMessage($Cmdlet, $Connection, $Message, $Sink, $State) {
     if ($record.stream -eq 'object') {
         $State.Received = $true
         $convert = $script:CsVaultConverters[$record.type]
-        $objects = if ($convert) { & $convert $record.values } else { $record.values }
-        foreach ($object in $objects) { $Cmdlet.WriteObject($object) }
+        foreach ($object in $(if ($convert) { & $convert $record.values } else { $record.values })) { $Cmdlet.WriteObject($object) }
     } elseif ($null -eq $Message) {
         $State.Received = $true
         Write-CsVaultChunk $Cmdlet $Connection $Sink $State
@@ -120,7 +123,7 @@ function Write-CsVaultChunk($Cmdlet, $Connection, $Sink, $State) {
 function Write-CsVaultRecord($Cmdlet, $Record, $State) {
     switch ($Record.stream) {
         'verbose' { $State.Verbose += $Record.text; Write-CsVaultVerbose $Cmdlet $Record.text }
-        'warning' { $Cmdlet.WriteWarning($Record.text) }
+        'warning' { Write-CsVaultWarning $Cmdlet $Record.text }
         'debug' { $Cmdlet.WriteDebug($Record.text) }
         'progress' { Write-CsVaultProgress $Cmdlet $State $Record }
         'whatIf' {
@@ -139,6 +142,11 @@ function Write-CsVaultRecord($Cmdlet, $Record, $State) {
 # Only where it is wanted: with -Debug alone PowerShell would stop at each line and ask.
 function Write-CsVaultVerbose($Cmdlet, [string] $Text) {
     if ($VerbosePreference -ne 'SilentlyContinue') { $Cmdlet.WriteVerbose($Text) }
+}
+
+# The same: what asks in the middle of a call makes the service wait.
+function Write-CsVaultWarning($Cmdlet, [string] $Text) {
+    if ($Cmdlet.MyInvocation.BoundParameters.ContainsKey('Debug')) { Write-Warning $Text } else { $Cmdlet.WriteWarning($Text) }
 }
 
 # Sends a stream in chunks, no more of them ahead than the service takes; returns the answer when it comes early.

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
-use cs_contract::{ErrorId, OutputTypeManifest, PROTOCOL_VERSION};
+use cs_contract::{ErrorId, OutputTypeManifest, PROTOCOL_VERSION, PropertyManifest};
 
 use super::Generated;
 use super::functions::{completers, function};
@@ -148,15 +148,25 @@ fn class_name(output: &OutputTypeManifest) -> String {
 fn converter(manifests: &Manifests, output: &OutputTypeManifest) -> String {
     let name = short(output);
     if output.bare {
-        // One object for each text: roles share most of their cmdlets. A list in one call: lists are long.
+        // One object for each text: roles share most of their cmdlets.
         return format!(
-            "$script:CsVaultKnown{name} = [hashtable]::new([System.StringComparer]::Ordinal)\nfunction ConvertTo-CsVault{name}($values) {{\n    $all = $script:CsVaultKnown{name}\n    foreach ($value in $values) {{\n        $known = $all[$value]\n        if ($null -eq $known) {{\n            $known = [psobject]::AsPSObject([{class}]::new($value))\n            $known.pstypenames.Insert(0, '{full}')\n            $all[$value] = $known\n        }}\n        $known\n    }}\n}}\n",
+            "$script:CsVaultKnown{name} = [hashtable]::new([System.StringComparer]::Ordinal)\nfunction New-CsVault{name}($value) {{\n    $known = [psobject]::AsPSObject([{class}]::new($value))\n    $known.pstypenames.Insert(0, '{full}')\n    $script:CsVaultKnown{name}[$value] = $known\n    return $known\n}}\n",
             class = class_name(output),
             full = output.name
         );
     }
+    // The tables of texts that are known, once: they are asked for each text of a list, without a call.
+    let mut tables = String::new();
+    for (_, inner) in manifests.types.iter().filter(|(_, inner)| inner.bare) {
+        let listed = format!("{}[]", inner.name);
+        let uses = |property: &PropertyManifest| property.r#type == listed || property.r#type == inner.name;
+        if output.properties.iter().any(uses) {
+            let inner = short(inner);
+            let _infallible = writeln!(tables, "    $known{inner} = $script:CsVaultKnown{inner}");
+        }
+    }
     let mut text = format!(
-        "function ConvertTo-CsVault{name}($values) {{\n    foreach ($value in $values) {{\n        [pscustomobject]@{{\n            PSTypeName = '{}'\n",
+        "function ConvertTo-CsVault{name}($values) {{\n{tables}    foreach ($value in $values) {{\n        [pscustomobject]@{{\n            PSTypeName = '{}'\n",
         output.name
     );
     for property in &output.properties {
@@ -166,6 +176,18 @@ fn converter(manifests: &Manifests, output: &OutputTypeManifest) -> String {
             .strip_suffix("[]")
             .map_or((property.r#type.as_str(), false), |kind| (kind, true));
         let made = match (manifests.output_type(kind), list) {
+            (Some(inner), true) if inner.bare => {
+                let inner = short(inner);
+                format!(
+                    "[object[]]@(foreach ($text in {value}) {{ $known = $known{inner}[$text]; if ($null -eq $known) {{ New-CsVault{inner} $text }} else {{ $known }} }})"
+                )
+            }
+            (Some(inner), false) if inner.bare => {
+                let inner = short(inner);
+                format!(
+                    "$(if ($null -ne {value}) {{ $known = $known{inner}[{value}]; if ($null -eq $known) {{ New-CsVault{inner} {value} }} else {{ $known }} }})"
+                )
+            }
             (Some(inner), true) => {
                 format!("[object[]]@(ConvertTo-CsVault{} {value})", short(inner))
             }
