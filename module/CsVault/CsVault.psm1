@@ -4,7 +4,7 @@
 Set-StrictMode -Version 1.0
 
 $script:CsVaultProtocol = 1
-$script:CsVaultManifests = 'f106c2af3729313872a7541ecc973fa3839b8f7b25eafd8118786da1927a3294'
+$script:CsVaultManifests = '7ede8cf58249725b6df9c714665548658224e5940956106f18da334ae3c6dc6a'
 $script:CsVaultClient = 'CsVault module 0.1.0'
 $script:CsVaultErrors = @{
     ParameterInvalid = @('InvalidArgument', 'System.ArgumentException', 'Run Get-Help with the cmdlet''s name for its parameters.')
@@ -1374,7 +1374,7 @@ function Get-CsAuditRecord {
     Only records of this time and earlier. A time without a zone is your local time.
 
     .PARAMETER Principal
-    Only records of accounts whose name fits this pattern, as the Principal property shows it, for example "kenmyer*".
+    Only records of accounts that fit this pattern: their name, or all that the Principal property shows, for example "kenmyer" or "*(uid 1000)".
 
     .PARAMETER Cmdlet
     Only records of cmdlets whose name fits this pattern, for example "Export-*".
@@ -1401,7 +1401,7 @@ function Get-CsAuditRecord {
     Shows what came of each import.
 
     .EXAMPLE
-    PS> Get-CsAuditRecord -Principal "kenmyer*" -StartTime 2026-11-01 | Export-Csv ken.csv
+    PS> Get-CsAuditRecord -Principal kenmyer -StartTime 2026-11-01 | Export-Csv ken.csv
     
     Writes what one account did since the first of November into a file.
 

@@ -2,6 +2,8 @@
 
 use cs_contract::{CmdletManifest, ErrorId, ErrorReport, ParameterManifest, ParameterType, Side};
 use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::Offset;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
@@ -151,8 +153,17 @@ impl Parameters {
 
     /// A point in time, when it is given.
     pub fn time(&self, name: &str) -> Option<Timestamp> {
-        self.text(name).and_then(|text| text.parse().ok())
+        self.text(name).and_then(point_in_time)
     }
+}
+
+/// A time with its zone. The end of the last year, as `[DateTime]::MaxValue` is sent, stands for the last time that there is here.
+fn point_in_time(text: &str) -> Option<Timestamp> {
+    let last = || {
+        let civil: DateTime = text.strip_suffix('Z')?.parse().ok()?;
+        (civil >= Offset::UTC.to_datetime(Timestamp::MAX)).then_some(Timestamp::MAX)
+    };
+    text.parse().ok().or_else(last)
 }
 
 fn fault_of(manifest: &CmdletManifest, name: &str, value: &Value) -> Option<String> {
@@ -195,7 +206,7 @@ fn fault_of(manifest: &CmdletManifest, name: &str, value: &Value) -> Option<Stri
         (ParameterType::Int32, _) => {
             Some(format!("{name} must be a whole number of at most 32 bits."))
         }
-        (ParameterType::DateTime, Value::String(text)) if text.parse::<Timestamp>().is_ok() => None,
+        (ParameterType::DateTime, Value::String(text)) if point_in_time(text).is_some() => None,
         (ParameterType::DateTime, _) => Some(format!(
             "{name} must be a point in time like 2026-11-24T09:30:00Z."
         )),

@@ -159,7 +159,9 @@ fn converter(manifests: &Manifests, output: &OutputTypeManifest) -> String {
     let mut tables = String::new();
     for (_, inner) in manifests.types.iter().filter(|(_, inner)| inner.bare) {
         let listed = format!("{}[]", inner.name);
-        let uses = |property: &PropertyManifest| property.r#type == listed || property.r#type == inner.name;
+        let uses = |property: &PropertyManifest| {
+            property.r#type == listed || property.r#type == inner.name
+        };
         if output.properties.iter().any(uses) {
             let inner = short(inner);
             let _infallible = writeln!(tables, "    $known{inner} = $script:CsVaultKnown{inner}");
