@@ -4,7 +4,7 @@
 Set-StrictMode -Version 1.0
 
 $script:CsVaultProtocol = 1
-$script:CsVaultManifests = '7ede8cf58249725b6df9c714665548658224e5940956106f18da334ae3c6dc6a'
+$script:CsVaultManifests = '546295baf7211e423b981f2af38129b7dbf22c675ca4377e7a1af4954800996a'
 $script:CsVaultClient = 'CsVault module 0.1.0'
 $script:CsVaultErrors = @{
     ParameterInvalid = @('InvalidArgument', 'System.ArgumentException', 'Run Get-Help with the cmdlet''s name for its parameters.')
@@ -1363,7 +1363,7 @@ function Get-CsAuditRecord {
     .DESCRIPTION
     Get-CsAuditRecord returns the records that fit all the parameters given, the newest first, as Get-EventLog and Get-WinEvent do. They come while the log is still being read, so Select-Object -First ends the reading early.
     
-    A call that changes something or exports leaves two records: Allowed before anything happens, and Done or Failed afterwards. A call that reads leaves Allowed, and Failed when it failed. A call that is not allowed leaves Denied.
+    A call that changes something or exports leaves two records: Allowed before anything happens, and Done or Failed afterwards. A call that reads leaves Allowed, and Failed when it failed. A call that is not allowed leaves Denied; one that was allowed and then asked for more than its caller may do leaves Denied after Allowed.
     
     Calls that are alike and come over and over within a minute leave the first twenty records; the others are counted in one record whose Count is their number and whose Detail says from when to when they came. Changes and exports are never summed up.
 
