@@ -122,7 +122,7 @@ catalog! {
     /// The service cannot tell who the caller is.
     CallerUnidentified => AuthenticationError, "System.UnauthorizedAccessException", "Run PowerShell as a user of this machine.";
     /// The call cannot be written to the audit log, so it is refused.
-    AuditUnavailable => ResourceUnavailable, "System.InvalidOperationException", "Make the audit log in the data folder writable and free space; nothing was changed.";
+    AuditUnavailable => ResourceUnavailable, "System.InvalidOperationException", "Make the audit log in the data folder writable and free space, and restart the service when its files were moved or replaced; nothing was changed.";
     /// Somebody changed the thing meanwhile.
     DocumentChanged => InvalidOperation, "System.InvalidOperationException", "Read it again and repeat; nothing was changed.";
     /// The store is being changed by another call.

@@ -66,7 +66,7 @@ impl<'a> CallLog<'a> {
             Err(error) if self.durable => Err(ErrorReport::new(
                 ErrorId::AuditUnavailable,
                 format!(
-                    "{} is refused because the audit log cannot be written: {error}",
+                    "{} is refused because the audit log cannot be written: {error}.",
                     self.cmdlet
                 ),
             )),
