@@ -223,7 +223,21 @@ pub fn decide(policy: &Policy, caller: &Caller, question: &Question<'_>) -> Resu
     if refused == DenialReason::NotHeld && !too_narrow.is_empty() {
         refused = DenialReason::ScopeTooNarrow;
     }
+    if refused == DenialReason::NotHeld {
+        let elsewhere = tied_elsewhere(policy, member_of, question.cmdlet);
+        if !elsewhere.is_empty() {
+            return Err(deny(DenialReason::TiedElsewhere, &elsewhere));
+        }
+    }
     Err(deny(refused, &too_narrow))
+}
+
+/// The roles that a caller would be in by their names alone, each with the identifier of the group that it is tied to.
+fn tied_elsewhere(policy: &Policy, member_of: &Membership, cmdlet: &CmdletName) -> Vec<String> {
+    let held = policy.held(cmdlet).map(|(role, _)| role);
+    held.filter(|role| !member_of.is_in(role) && member_of.has(role.identity.as_str()))
+        .map(|role| format!("{} ({})", role.identity, role.sid))
+        .collect()
 }
 
 /// The scope of the configuration that is asked about, a site by its SiteId.
@@ -273,7 +287,7 @@ pub(crate) fn join<T: ToString>(list: &[T]) -> String {
 
 fn denial(
     reason: DenialReason,
-    too_narrow: &[String],
+    roles_at_fault: &[String],
     question: &Question<'_>,
     policy: &Policy,
 ) -> Denial {
@@ -302,9 +316,13 @@ fn denial(
             };
             format!(
                 "you may not run {cmdlet}: {object} the scopes of {}; {may}",
-                too_narrow.join(", ")
+                roles_at_fault.join(", ")
             )
         }
+        DenialReason::TiedElsewhere => format!(
+            "you may not run {cmdlet}: the group of that name is now another one than that of {}, until Set-CsAdminRole or Update-CsAdminRole ties the role to it; {may}",
+            roles_at_fault.join(", ")
+        ),
         DenialReason::MembershipUnknown => {
             format!("you may not run {cmdlet}: your group memberships could not be read; {may}")
         }

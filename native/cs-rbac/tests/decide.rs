@@ -7,7 +7,9 @@
 mod support;
 
 use cs_model::{CmdletName, ConfigScope, DistinguishedName, StoreKind};
-use cs_rbac::{Caller, DenialReason, Grant, Object, Policy, Question, Rights, Site, decide};
+use cs_rbac::{
+    Caller, DenialReason, Grant, Group, Membership, Object, Policy, Question, Rights, Site, decide,
+};
 use support::{GROUP, member_of, question, role};
 
 const REPLICATOR: &str = "RTC Local Config Replicator";
@@ -224,6 +226,37 @@ fn a_denial_names_those_alone_who_may() {
         everybody.ends_with("World, Redmond, Dublin may"),
         "{everybody}"
     );
+}
+
+#[test]
+fn a_role_that_is_tied_to_another_group_is_named() {
+    let tied = cs_model::Role {
+        bound: true,
+        sid: "S-1-22-2-7".to_owned(),
+        ..role("Voice", &["Get-CsUser"], &["Global"])
+    };
+    let policy = two_sites(vec![tied, role("Other", &["Get-CsPool"], &["Global"])]);
+    let in_group = |sid: &str| Caller {
+        member_of: Some(Membership::new(vec![Group {
+            name: "voice".to_owned(),
+            sid: Some(sid.to_owned()),
+        }])),
+        ..member_of(&[])
+    };
+    let ask = |caller: &Caller, cmdlet| ask_for(&policy, caller, cmdlet, Object::Some);
+    assert!(ask(&in_group("S-1-22-2-7"), "Get-CsUser").is_ok());
+    let denial = ask(&in_group("S-1-22-2-8"), "Get-CsUser").unwrap_err();
+    assert!(
+        denial.contains("another one than that of Voice (S-1-22-2-7), until Set-CsAdminRole"),
+        "{denial}"
+    );
+    for denial in [
+        ask(&in_group("S-1-22-2-8"), "Get-CsPool"),
+        ask(&member_of(&["Others"]), "Get-CsUser"),
+    ] {
+        let denial = denial.unwrap_err();
+        assert!(!denial.contains("tied"), "{denial}");
+    }
 }
 
 #[test]
