@@ -40,7 +40,7 @@ $script:CsVaultErrors = @{
     CallCancelled = @('OperationStopped', 'System.OperationCanceledException', 'Nothing was changed.')
     KeyReused = @('InvalidArgument', 'System.ArgumentException', 'Use a new idempotency key for a new call.')
     HostUnavailable = @('ResourceUnavailable', 'System.InvalidOperationException', 'Run `csvault status`, or set CSVAULT_EXE to the csvault executable.')
-    HostNotTrusted = @('AuthenticationError', 'System.UnauthorizedAccessException', 'Nothing was sent. Check who owns the data folder and its socket.')
+    HostNotTrusted = @('AuthenticationError', 'System.UnauthorizedAccessException', 'Nothing was sent. Check who owns the data folder and its socket; CSVAULT_PIPE_OWNER names the account that is expected at CSVAULT_PIPE.')
     HostLost = @('ConnectionError', 'System.IO.IOException', 'Repeat the command; a change either happened whole or not at all.')
     ProtocolMismatch = @('ProtocolError', 'System.InvalidOperationException', 'Run `csvault stop` and repeat. If it stays so, install module and executable of one version.')
     FrameMalformed = @('ProtocolError', 'System.InvalidOperationException', 'See docs/protocol.md.')
@@ -330,7 +330,7 @@ function Set-CsVaultIdle($Connection) {
 # A connection to a service that is started first.
 function Start-CsVaultConnection($Cmdlet, $Place) {
     if (-not $Place.MayStart) {
-        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostUnavailable "No service answers at $($Place.Pipe)." Pipe $Place.Pipe)
+        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostUnavailable "No service answers at $($Place.Pipe)." Pipe $Place.Pipe 'Start the service that belongs there, or unset CSVAULT_PIPE and CSVAULT_PIPE_OWNER to use your own.')
     }
     Start-CsVaultHost $Cmdlet
     $connection = Connect-CsVaultPipe $Cmdlet $Place
