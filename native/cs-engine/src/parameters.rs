@@ -1,6 +1,7 @@
 //! Parameters as the manifest allows them: all faults of a call are reported at once.
 
 use cs_contract::{CmdletManifest, ErrorId, ErrorReport, ParameterManifest, ParameterType, Side};
+use cs_model::shown;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::Offset;
@@ -187,7 +188,7 @@ fn fault_of(manifest: &CmdletManifest, name: &str, value: &Value) -> Option<Stri
         };
         return Some(format!(
             "{cmdlet} has no parameter '{}'; the service takes {known}.",
-            name.escape_debug()
+            shown(name)
         ));
     };
     if parameter.side == Side::Client {
@@ -244,7 +245,7 @@ fn fault_of_edit(
     {
         return Some(format!(
             "{name} takes a hashtable with Add, Remove or Replace, and not '{}'.",
-            key.escape_debug()
+            shown(key)
         ));
     }
     match texts {
@@ -272,7 +273,7 @@ fn fault_of_text(parameter: &ParameterManifest, name: &str, value: &Value) -> Op
     }
     Some(format!(
         "{name} cannot be '{}'; it is one of {}.",
-        text.escape_debug(),
+        shown(text),
         allowed.join(", ")
     ))
 }
