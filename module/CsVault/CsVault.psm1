@@ -4,7 +4,7 @@
 Set-StrictMode -Version 1.0
 
 $script:CsVaultProtocol = 1
-$script:CsVaultManifests = 'f106c2af3729313872a7541ecc973fa3839b8f7b25eafd8118786da1927a3294'
+$script:CsVaultManifests = '546295baf7211e423b981f2af38129b7dbf22c675ca4377e7a1af4954800996a'
 $script:CsVaultClient = 'CsVault module 0.1.0'
 $script:CsVaultErrors = @{
     ParameterInvalid = @('InvalidArgument', 'System.ArgumentException', 'Run Get-Help with the cmdlet''s name for its parameters.')
@@ -31,7 +31,7 @@ $script:CsVaultErrors = @{
     LimitExceeded = @('LimitsExceeded', 'System.InvalidOperationException', 'Raise the limit in settings.json if the input is to be trusted; nothing was changed.')
     AccessDenied = @('PermissionDenied', 'System.UnauthorizedAccessException', 'Ask an administrator for one of the roles or groups named.')
     CallerUnidentified = @('AuthenticationError', 'System.UnauthorizedAccessException', 'Run PowerShell as a user of this machine.')
-    AuditUnavailable = @('ResourceUnavailable', 'System.InvalidOperationException', 'Make the audit log in the data folder writable and free space; nothing was changed.')
+    AuditUnavailable = @('ResourceUnavailable', 'System.InvalidOperationException', 'Make the audit log in the data folder writable and free space, and restart the service when its files were moved or replaced; nothing was changed.')
     DocumentChanged = @('InvalidOperation', 'System.InvalidOperationException', 'Read it again and repeat; nothing was changed.')
     StoreBusy = @('ResourceBusy', 'System.InvalidOperationException', 'Repeat in a moment; nothing was changed.')
     StoreFailed = @('ResourceUnavailable', 'System.InvalidOperationException', 'Check the disk of the data folder; nothing was changed.')
@@ -40,7 +40,7 @@ $script:CsVaultErrors = @{
     CallCancelled = @('OperationStopped', 'System.OperationCanceledException', 'Nothing was changed.')
     KeyReused = @('InvalidArgument', 'System.ArgumentException', 'Use a new idempotency key for a new call.')
     HostUnavailable = @('ResourceUnavailable', 'System.InvalidOperationException', 'Run `csvault status`, or set CSVAULT_EXE to the csvault executable.')
-    HostNotTrusted = @('AuthenticationError', 'System.UnauthorizedAccessException', 'Nothing was sent. Check who owns the data folder and its socket.')
+    HostNotTrusted = @('AuthenticationError', 'System.UnauthorizedAccessException', 'Nothing was sent. Check who owns the data folder and its socket; CSVAULT_PIPE_OWNER names the account that is expected at CSVAULT_PIPE.')
     HostLost = @('ConnectionError', 'System.IO.IOException', 'Repeat the command; a change either happened whole or not at all.')
     ProtocolMismatch = @('ProtocolError', 'System.InvalidOperationException', 'Run `csvault stop` and repeat. If it stays so, install module and executable of one version.')
     FrameMalformed = @('ProtocolError', 'System.InvalidOperationException', 'See docs/protocol.md.')
@@ -68,8 +68,13 @@ class CsVaultName {
 
 # Errors: what travels as a report becomes an ErrorRecord with a stable id, a category, a target and the next step.
 
+# Characters that are not seen, or change how what is around them is shown.
+$script:CsVaultHidden = '[\p{Cc}\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]'
+
 function New-CsVaultReport([string] $Id, [string] $Message, [string] $Kind, [string] $Name, [string] $Hint) {
     $known = $script:CsVaultErrors[$Id]
+    # Names of files can hold what a terminal would act on or not show.
+    $Message = [regex]::Replace($Message, $script:CsVaultHidden, { '\u{' + ([int] $args[0].Value[0]).ToString('x') + '}' })
     [pscustomobject]@{
         id = $Id
         category = $known[0]
@@ -330,7 +335,7 @@ function Set-CsVaultIdle($Connection) {
 # A connection to a service that is started first.
 function Start-CsVaultConnection($Cmdlet, $Place) {
     if (-not $Place.MayStart) {
-        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostUnavailable "No service answers at $($Place.Pipe)." Pipe $Place.Pipe)
+        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostUnavailable "No service answers at $($Place.Pipe)." Pipe $Place.Pipe 'Start the service that belongs there, or unset CSVAULT_PIPE and CSVAULT_PIPE_OWNER to use your own.')
     }
     Start-CsVaultHost $Cmdlet
     $connection = Connect-CsVaultPipe $Cmdlet $Place
@@ -850,10 +855,7 @@ function Invoke-CsVaultUpload($Cmdlet, [string] $Name, $Bound, [string[]] $Sent,
         if (-not $whatIf -and $Bound.ContainsKey('BackupFileName')) { Save-CsVaultTopology $Cmdlet $Bound['BackupFileName'] $force }
         if (-not $whatIf -and $Bound.ContainsKey('Report')) { $report = New-CsVaultFile $Cmdlet $Bound['Report'] $force }
         $result = Invoke-CsVaultCall $Cmdlet $Name $Bound $Sent $whatIf $true $source $null
-        if ($whatIf -and $result.PlanLines -eq 0) {
-            # The line of a plan that changes nothing.
-            $null = $Cmdlet.ShouldProcess("$($result.Verbose | Select-Object -Last 1)", '', '')
-        }
+        if ($whatIf) { Write-CsVaultEmptyPlan $Cmdlet $result }
         if ($null -ne $report) { Write-CsVaultReport $Cmdlet $report $from $store $result }
     } finally {
         if ($null -ne $source) { $source.Dispose() }
@@ -925,11 +927,17 @@ function Test-CsVaultConsent($Cmdlet, [string] $Target, [string] $Action) {
     }
 }
 
+# The line of a plan that changes nothing. A call that failed has said why, and has none.
+function Write-CsVaultEmptyPlan($Cmdlet, $Result) {
+    $line = "$($Result.Verbose | Select-Object -Last 1)"
+    if ($Result.PlanLines -eq 0 -and $line) { $null = $Cmdlet.ShouldProcess($line, '', '') }
+}
+
 # $Each names the parameter that stands for one thing, when each thing is asked about and is a change of its own.
 function Invoke-CsVaultChange($Cmdlet, [string] $Name, $Bound, [string[]] $Sent, [string] $Action, [string] $Each) {
     if ($WhatIfPreference) {
         $result = Invoke-CsVaultCall $Cmdlet $Name $Bound $Sent $true $true $null $null
-        if ($result.PlanLines -eq 0) { $null = $Cmdlet.ShouldProcess("$($result.Verbose | Select-Object -Last 1)", '', '') }
+        Write-CsVaultEmptyPlan $Cmdlet $result
         return
     }
     if (-not $Each) {
@@ -1360,7 +1368,7 @@ function Get-CsAuditRecord {
     .DESCRIPTION
     Get-CsAuditRecord returns the records that fit all the parameters given, the newest first, as Get-EventLog and Get-WinEvent do. They come while the log is still being read, so Select-Object -First ends the reading early.
     
-    A call that changes something or exports leaves two records: Allowed before anything happens, and Done or Failed afterwards. A call that reads leaves Allowed, and Failed when it failed. A call that is not allowed leaves Denied.
+    A call that changes something or exports leaves two records: Allowed before anything happens, and Done or Failed afterwards. A call that reads leaves Allowed, and Failed when it failed. A call that is not allowed leaves Denied; one that was allowed and then asked for more than its caller may do leaves Denied after Allowed.
     
     Calls that are alike and come over and over within a minute leave the first twenty records; the others are counted in one record whose Count is their number and whose Detail says from when to when they came. Changes and exports are never summed up.
 
@@ -1371,7 +1379,7 @@ function Get-CsAuditRecord {
     Only records of this time and earlier. A time without a zone is your local time.
 
     .PARAMETER Principal
-    Only records of accounts whose name fits this pattern, as the Principal property shows it, for example "kenmyer*".
+    Only records of accounts that fit this pattern: their name, or all that the Principal property shows, for example "kenmyer" or "*(uid 1000)".
 
     .PARAMETER Cmdlet
     Only records of cmdlets whose name fits this pattern, for example "Export-*".
@@ -1398,7 +1406,7 @@ function Get-CsAuditRecord {
     Shows what came of each import.
 
     .EXAMPLE
-    PS> Get-CsAuditRecord -Principal "kenmyer*" -StartTime 2026-11-01 | Export-Csv ken.csv
+    PS> Get-CsAuditRecord -Principal kenmyer -StartTime 2026-11-01 | Export-Csv ken.csv
     
     Writes what one account did since the first of November into a file.
 

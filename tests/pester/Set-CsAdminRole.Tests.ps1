@@ -65,6 +65,13 @@ Describe 'Set-CsAdminRole' {
         $missed[0].TargetObject | Should -BeExactly 'Nobody'
         Get-Cmdlets | Should -BeExactly 'Get-CsPool'
     }
+    It 'shows no line of a plan that failed' {
+        foreach ($line in 'Set-CsAdminRole NoSuchRole', 'New-CsAdminRole Operators -Template CsHelpDesk', 'Remove-CsAdminRole -Sid S-1-5-32-1', 'Import-CsConfiguration ([byte[]](1,2,3))') {
+            $found = Invoke-Prompt "Import-Module CsVault; $line -WhatIf"
+            $found.Error | Should -Match 'Cs'
+            $found.Output | Should -Not -Match 'What if'
+        }
+    }
     It 'shows what would change, and makes no version for nothing' {
         $found = Invoke-Prompt 'Import-Module CsVault; Set-CsAdminRole Operators -Cmdlets @{Add="Export-CsConfiguration"} -WhatIf; Set-CsAdminRole Operators -Cmdlets Get-CsPool -WhatIf'
         $found.Output | Should -Match '"change" on target "Operators: Cmdlets \+Export-CsConfiguration"'

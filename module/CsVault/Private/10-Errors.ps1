@@ -1,7 +1,12 @@
 # Errors: what travels as a report becomes an ErrorRecord with a stable id, a category, a target and the next step.
 
+# Characters that are not seen, or change how what is around them is shown.
+$script:CsVaultHidden = '[\p{Cc}\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]'
+
 function New-CsVaultReport([string] $Id, [string] $Message, [string] $Kind, [string] $Name, [string] $Hint) {
     $known = $script:CsVaultErrors[$Id]
+    # Names of files can hold what a terminal would act on or not show.
+    $Message = [regex]::Replace($Message, $script:CsVaultHidden, { '\u{' + ([int] $args[0].Value[0]).ToString('x') + '}' })
     [pscustomobject]@{
         id = $Id
         category = $known[0]

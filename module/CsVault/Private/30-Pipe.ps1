@@ -61,7 +61,7 @@ function Set-CsVaultIdle($Connection) {
 # A connection to a service that is started first.
 function Start-CsVaultConnection($Cmdlet, $Place) {
     if (-not $Place.MayStart) {
-        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostUnavailable "No service answers at $($Place.Pipe)." Pipe $Place.Pipe)
+        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostUnavailable "No service answers at $($Place.Pipe)." Pipe $Place.Pipe 'Start the service that belongs there, or unset CSVAULT_PIPE and CSVAULT_PIPE_OWNER to use your own.')
     }
     Start-CsVaultHost $Cmdlet
     $connection = Connect-CsVaultPipe $Cmdlet $Place

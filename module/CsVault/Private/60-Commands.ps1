@@ -58,10 +58,7 @@ function Invoke-CsVaultUpload($Cmdlet, [string] $Name, $Bound, [string[]] $Sent,
         if (-not $whatIf -and $Bound.ContainsKey('BackupFileName')) { Save-CsVaultTopology $Cmdlet $Bound['BackupFileName'] $force }
         if (-not $whatIf -and $Bound.ContainsKey('Report')) { $report = New-CsVaultFile $Cmdlet $Bound['Report'] $force }
         $result = Invoke-CsVaultCall $Cmdlet $Name $Bound $Sent $whatIf $true $source $null
-        if ($whatIf -and $result.PlanLines -eq 0) {
-            # The line of a plan that changes nothing.
-            $null = $Cmdlet.ShouldProcess("$($result.Verbose | Select-Object -Last 1)", '', '')
-        }
+        if ($whatIf) { Write-CsVaultEmptyPlan $Cmdlet $result }
         if ($null -ne $report) { Write-CsVaultReport $Cmdlet $report $from $store $result }
     } finally {
         if ($null -ne $source) { $source.Dispose() }

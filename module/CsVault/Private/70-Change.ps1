@@ -13,11 +13,17 @@ function Test-CsVaultConsent($Cmdlet, [string] $Target, [string] $Action) {
     }
 }
 
+# The line of a plan that changes nothing. A call that failed has said why, and has none.
+function Write-CsVaultEmptyPlan($Cmdlet, $Result) {
+    $line = "$($Result.Verbose | Select-Object -Last 1)"
+    if ($Result.PlanLines -eq 0 -and $line) { $null = $Cmdlet.ShouldProcess($line, '', '') }
+}
+
 # $Each names the parameter that stands for one thing, when each thing is asked about and is a change of its own.
 function Invoke-CsVaultChange($Cmdlet, [string] $Name, $Bound, [string[]] $Sent, [string] $Action, [string] $Each) {
     if ($WhatIfPreference) {
         $result = Invoke-CsVaultCall $Cmdlet $Name $Bound $Sent $true $true $null $null
-        if ($result.PlanLines -eq 0) { $null = $Cmdlet.ShouldProcess("$($result.Verbose | Select-Object -Last 1)", '', '') }
+        Write-CsVaultEmptyPlan $Cmdlet $result
         return
     }
     if (-not $Each) {

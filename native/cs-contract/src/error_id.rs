@@ -122,7 +122,7 @@ catalog! {
     /// The service cannot tell who the caller is.
     CallerUnidentified => AuthenticationError, "System.UnauthorizedAccessException", "Run PowerShell as a user of this machine.";
     /// The call cannot be written to the audit log, so it is refused.
-    AuditUnavailable => ResourceUnavailable, "System.InvalidOperationException", "Make the audit log in the data folder writable and free space; nothing was changed.";
+    AuditUnavailable => ResourceUnavailable, "System.InvalidOperationException", "Make the audit log in the data folder writable and free space, and restart the service when its files were moved or replaced; nothing was changed.";
     /// Somebody changed the thing meanwhile.
     DocumentChanged => InvalidOperation, "System.InvalidOperationException", "Read it again and repeat; nothing was changed.";
     /// The store is being changed by another call.
@@ -140,7 +140,7 @@ catalog! {
     /// The service cannot be reached or started.
     HostUnavailable => ResourceUnavailable, "System.InvalidOperationException", "Run `csvault status`, or set CSVAULT_EXE to the csvault executable.";
     /// The service's end of the pipe belongs to somebody else.
-    HostNotTrusted => AuthenticationError, "System.UnauthorizedAccessException", "Nothing was sent. Check who owns the data folder and its socket.";
+    HostNotTrusted => AuthenticationError, "System.UnauthorizedAccessException", "Nothing was sent. Check who owns the data folder and its socket; CSVAULT_PIPE_OWNER names the account that is expected at CSVAULT_PIPE.";
     /// The service went away during the call.
     HostLost => ConnectionError, "System.IO.IOException", "Repeat the command; a change either happened whole or not at all.";
     /// The two sides are of different versions.

@@ -66,7 +66,7 @@ impl<'a> CallLog<'a> {
             Err(error) if self.durable => Err(ErrorReport::new(
                 ErrorId::AuditUnavailable,
                 format!(
-                    "{} is refused because the audit log cannot be written: {error}",
+                    "{} is refused because the audit log cannot be written: {error}.",
                     self.cmdlet
                 ),
             )),
@@ -89,7 +89,11 @@ impl<'a> CallLog<'a> {
     ) {
         let (result, detail) = match outcome {
             Err(fault) => (
-                "failed",
+                // Who looks for what people tried and may not do finds these too.
+                match fault.id {
+                    ErrorId::AccessDenied | ErrorId::GrantExceeded => "denied",
+                    _ => "failed",
+                },
                 format!("{}: {}", fault.id.as_str(), fault.message),
             ),
             Ok(_) if what_if => ("planned", String::new()),

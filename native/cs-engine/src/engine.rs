@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::sync::{Arc, Mutex};
 
 use cs_contract::{CmdletManifest, Effect, ErrorId, ErrorReport, InvokeResult, Reach, Record};
-use cs_model::{CmdletName, StoreKind};
+use cs_model::{CmdletName, StoreKind, shown};
 use cs_rbac::{Caller, Grant, Object, Policy, Question, Rights, decide};
 use cs_store::{Store, StoreError};
 
@@ -262,11 +262,11 @@ impl Engine {
     }
 
     fn unknown(&self, caller: &Caller, cmdlet: &str) -> Fault {
-        let shown: String = cmdlet.escape_debug().take(CmdletName::MAX_LENGTH).collect();
+        let name: String = shown(cmdlet).chars().take(CmdletName::MAX_LENGTH).collect();
         let entry = AuditEntry {
             phase: AuditPhase::Decision,
             principal: caller.principal.clone(),
-            cmdlet: shown.clone(),
+            cmdlet: name.clone(),
             store: StoreKind::Central,
             result: "denied",
             detail: "no such cmdlet".to_owned(),
@@ -275,9 +275,9 @@ impl Engine {
         let _already_denied = self.parts.audit.append(&entry);
         ErrorReport::new(
             ErrorId::CmdletUnknown,
-            sentence(&format!("there is no cmdlet '{shown}'")),
+            sentence(&format!("there is no cmdlet '{name}'")),
         )
-        .on("Cmdlet", shown)
+        .on("Cmdlet", name)
     }
 }
 

@@ -1,7 +1,10 @@
 //! Parameters as the manifest allows them: all faults of a call are reported at once.
 
 use cs_contract::{CmdletManifest, ErrorId, ErrorReport, ParameterManifest, ParameterType, Side};
+use cs_model::shown;
 use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::Offset;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
@@ -151,8 +154,17 @@ impl Parameters {
 
     /// A point in time, when it is given.
     pub fn time(&self, name: &str) -> Option<Timestamp> {
-        self.text(name).and_then(|text| text.parse().ok())
+        self.text(name).and_then(point_in_time)
     }
+}
+
+/// A time with its zone. The end of the last year, as `[DateTime]::MaxValue` is sent, stands for the last time that there is here.
+fn point_in_time(text: &str) -> Option<Timestamp> {
+    let last = || {
+        let civil: DateTime = text.strip_suffix('Z')?.parse().ok()?;
+        (civil >= Offset::UTC.to_datetime(Timestamp::MAX)).then_some(Timestamp::MAX)
+    };
+    text.parse().ok().or_else(last)
 }
 
 fn fault_of(manifest: &CmdletManifest, name: &str, value: &Value) -> Option<String> {
@@ -176,7 +188,7 @@ fn fault_of(manifest: &CmdletManifest, name: &str, value: &Value) -> Option<Stri
         };
         return Some(format!(
             "{cmdlet} has no parameter '{}'; the service takes {known}.",
-            name.escape_debug()
+            shown(name)
         ));
     };
     if parameter.side == Side::Client {
@@ -195,7 +207,7 @@ fn fault_of(manifest: &CmdletManifest, name: &str, value: &Value) -> Option<Stri
         (ParameterType::Int32, _) => {
             Some(format!("{name} must be a whole number of at most 32 bits."))
         }
-        (ParameterType::DateTime, Value::String(text)) if text.parse::<Timestamp>().is_ok() => None,
+        (ParameterType::DateTime, Value::String(text)) if point_in_time(text).is_some() => None,
         (ParameterType::DateTime, _) => Some(format!(
             "{name} must be a point in time like 2026-11-24T09:30:00Z."
         )),
@@ -233,7 +245,7 @@ fn fault_of_edit(
     {
         return Some(format!(
             "{name} takes a hashtable with Add, Remove or Replace, and not '{}'.",
-            key.escape_debug()
+            shown(key)
         ));
     }
     match texts {
@@ -261,7 +273,7 @@ fn fault_of_text(parameter: &ParameterManifest, name: &str, value: &Value) -> Op
     }
     Some(format!(
         "{name} cannot be '{}'; it is one of {}.",
-        text.escape_debug(),
+        shown(text),
         allowed.join(", ")
     ))
 }

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
+use crate::shown;
+
 /// The name of a cmdlet: `Verb-CsNoun`, ASCII letters and digits with one hyphen.
 ///
 /// Compared without regard to case. Wildcards, module prefixes, look-alike hyphens and control
@@ -12,7 +14,7 @@ pub struct CmdletName(String);
 
 /// Why a text is not a cmdlet name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is not a cmdlet name; expected Verb-CsNoun", .text.escape_debug())]
+#[error("'{}' is not a cmdlet name; expected Verb-CsNoun", shown(.text))]
 pub struct CmdletNameError {
     /// The text as given.
     pub text: String,

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::shown;
+
 /// A distinguished name such as `ou=Redmond,dc=litwareinc,dc=com`, in the text form of RFC 4514.
 ///
 /// Two names are equal when their parts are: types and values without regard to case, blanks at the ends of values and
@@ -17,7 +19,7 @@ type Part = Vec<(String, String)>;
 
 /// Why a text is not a distinguished name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is not a distinguished name: {why}", .text.escape_debug())]
+#[error("'{}' is not a distinguished name: {why}", shown(.text))]
 pub struct DistinguishedNameError {
     /// The text as given, shortened.
     pub text: String,

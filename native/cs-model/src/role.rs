@@ -3,7 +3,7 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
-use crate::{CmdletName, DistinguishedName};
+use crate::{CmdletName, DistinguishedName, shown};
 
 /// The name of a role: the account name of its group. Compared without regard to ASCII case.
 #[derive(Debug, Clone)]
@@ -11,7 +11,7 @@ pub struct RoleName(String);
 
 /// Why a text is not a role name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{}` is not a role name; use letters, digits, `.`, `_`, `-` and single blanks inside, at most 64", .text.escape_debug())]
+#[error("'{}' is not a role name; use letters, digits, `.`, `_`, `-` and single blanks inside, at most 64", shown(.text))]
 pub struct RoleNameError {
     /// The text as given, shortened.
     pub text: String,

@@ -117,12 +117,7 @@ impl Policy {
         &self.sites
     }
 
-    /// The roles that hold a cmdlet, in their order.
-    pub fn holders(&self, cmdlet: &CmdletName) -> impl Iterator<Item = &Role> {
-        self.held(cmdlet).map(|(role, _)| role)
-    }
-
-    /// The same, each with its configuration scopes.
+    /// The roles that hold a cmdlet, in their order, each with its configuration scopes, sites by their SiteId.
     pub(crate) fn held(
         &self,
         cmdlet: &CmdletName,
@@ -195,10 +190,7 @@ pub fn decide(policy: &Policy, caller: &Caller, question: &Question<'_>) -> Resu
         refused = DenialReason::LocalStoreRight;
     }
 
-    let wanted = match question.object {
-        Object::Config(scope) => Some(policy.site_by_id(scope)),
-        _ => None,
-    };
+    let wanted = wanted(policy, question.object);
     let mut scopes: Vec<ConfigScope> = Vec::new();
     let mut user_scopes: Vec<UserScope> = Vec::new();
     let mut through = Vec::new();
@@ -207,17 +199,7 @@ pub fn decide(policy: &Policy, caller: &Caller, question: &Question<'_>) -> Resu
         .held(question.cmdlet)
         .filter(|(role, _)| member_of.is_in(role))
     {
-        let usable = match (question.object, &wanted) {
-            (Object::Deployment, _) => reach.contains(&ConfigScope::Global),
-            (Object::Config(_), Some(wanted)) => reach.iter().any(|scope| scope.covers(wanted)),
-            (Object::Config(_), None) => false,
-            (Object::Users(name), _) => {
-                let users = UserScope::Ou(name.clone());
-                role.user_scopes.iter().any(|scope| scope.covers(&users))
-            }
-            (Object::Some, _) => true,
-        };
-        if !usable {
+        if !reaches(role, reach, question.object, wanted.as_ref()) {
             let shown = match question.object {
                 Object::Users(_) => join(&role.user_scopes),
                 _ => join(&role.config_scopes),
@@ -241,7 +223,48 @@ pub fn decide(policy: &Policy, caller: &Caller, question: &Question<'_>) -> Resu
     if refused == DenialReason::NotHeld && !too_narrow.is_empty() {
         refused = DenialReason::ScopeTooNarrow;
     }
+    if refused == DenialReason::NotHeld {
+        let elsewhere = tied_elsewhere(policy, member_of, question.cmdlet);
+        if !elsewhere.is_empty() {
+            return Err(deny(DenialReason::TiedElsewhere, &elsewhere));
+        }
+    }
     Err(deny(refused, &too_narrow))
+}
+
+/// The roles that a caller would be in by their names alone, each with the identifier of the group that it is tied to.
+fn tied_elsewhere(policy: &Policy, member_of: &Membership, cmdlet: &CmdletName) -> Vec<String> {
+    let held = policy.held(cmdlet).map(|(role, _)| role);
+    held.filter(|role| !member_of.is_in(role) && member_of.has(role.identity.as_str()))
+        .map(|role| format!("{} ({})", role.identity, role.sid))
+        .collect()
+}
+
+/// The scope of the configuration that is asked about, a site by its SiteId.
+fn wanted(policy: &Policy, object: Object<'_>) -> Option<ConfigScope> {
+    match object {
+        Object::Config(scope) => Some(policy.site_by_id(scope)),
+        _ => None,
+    }
+}
+
+/// Whether the scopes of a role cover what is asked about; `wanted` is what [`wanted`] returns.
+fn reaches(
+    role: &Role,
+    reach: &[ConfigScope],
+    object: Object<'_>,
+    wanted: Option<&ConfigScope>,
+) -> bool {
+    match (object, wanted) {
+        (Object::Deployment, _) => reach.contains(&ConfigScope::Global),
+        (Object::Config(_), Some(wanted)) => reach.iter().any(|scope| scope.covers(wanted)),
+        (Object::Config(_), None) => false,
+        (Object::Users(name), _) => {
+            let users = UserScope::Ou(name.clone());
+            role.user_scopes.iter().any(|scope| scope.covers(&users))
+        }
+        (Object::Some, _) => true,
+    }
 }
 
 fn everything(caller: &Caller, question: &Question<'_>, door: Door) -> Grant {
@@ -264,14 +287,17 @@ pub(crate) fn join<T: ToString>(list: &[T]) -> String {
 
 fn denial(
     reason: DenialReason,
-    too_narrow: &[String],
+    roles_at_fault: &[String],
     question: &Question<'_>,
     policy: &Policy,
 ) -> Denial {
     let groups = question.groups.iter().cloned();
+    // A role that holds the cmdlet for less would send people to those who may not either.
+    let wanted = wanted(policy, question.object);
     let roles = policy
-        .holders(question.cmdlet)
-        .map(|role| role.identity.to_string());
+        .held(question.cmdlet)
+        .filter(|(role, reach)| reaches(role, reach, question.object, wanted.as_ref()))
+        .map(|(role, _)| role.identity.to_string());
     let who_may: Vec<String> = groups.chain(roles).collect();
     let cmdlet = question.cmdlet;
     let may = match who_may.as_slice() {
@@ -290,9 +316,13 @@ fn denial(
             };
             format!(
                 "you may not run {cmdlet}: {object} the scopes of {}; {may}",
-                too_narrow.join(", ")
+                roles_at_fault.join(", ")
             )
         }
+        DenialReason::TiedElsewhere => format!(
+            "you may not run {cmdlet}: the group of that name is now another one than that of {}, until Set-CsAdminRole or Update-CsAdminRole ties the role to it; {may}",
+            roles_at_fault.join(", ")
+        ),
         DenialReason::MembershipUnknown => {
             format!("you may not run {cmdlet}: your group memberships could not be read; {may}")
         }

@@ -134,6 +134,8 @@ pub enum DenialReason {
     NotHeld,
     /// A role holds it, though not for the whole deployment.
     ScopeTooNarrow,
+    /// A role that holds it is tied to another group than the caller's of its name.
+    TiedElsewhere,
     /// Membership could not be read.
     MembershipUnknown,
     /// `-LocalStore` needs one more group.

@@ -7,7 +7,9 @@
 mod support;
 
 use cs_model::{CmdletName, ConfigScope, DistinguishedName, StoreKind};
-use cs_rbac::{Caller, DenialReason, Grant, Object, Policy, Question, Rights, Site, decide};
+use cs_rbac::{
+    Caller, DenialReason, Grant, Group, Membership, Object, Policy, Question, Rights, Site, decide,
+};
 use support::{GROUP, member_of, question, role};
 
 const REPLICATOR: &str = "RTC Local Config Replicator";
@@ -182,6 +184,79 @@ fn ask_for(
     let name = CmdletName::parse(cmdlet).unwrap();
     let groups = [GROUP.to_owned()];
     decide(policy, caller, &question(&name, &groups, object)).map_err(|denial| denial.message)
+}
+
+#[test]
+fn a_denial_names_those_alone_who_may() {
+    let here = ["Global", "OU:dc=com"];
+    let policy = two_sites(vec![
+        role("World", &["Get-CsUser"], &here),
+        role(
+            "Redmond",
+            &["Get-CsUser"],
+            &["site:Redmond", "OU:ou=a,dc=com"],
+        ),
+        role("Dublin", &["Get-CsUser"], &["site:2", "OU:ou=b,dc=com"]),
+    ]);
+    let (dublin, users) = (
+        ConfigScope::Site("2".to_owned()),
+        DistinguishedName::parse("ou=b,dc=com").unwrap(),
+    );
+    let caller = member_of(&["Redmond"]);
+    for (object, named) in [
+        (Object::Deployment, "RTCUniversalServerAdmins, World may"),
+        (
+            Object::Config(&dublin),
+            "RTCUniversalServerAdmins, World, Dublin may",
+        ),
+        (
+            Object::Users(&users),
+            "RTCUniversalServerAdmins, World, Dublin may",
+        ),
+    ] {
+        let denial = ask_for(&policy, &caller, "Get-CsUser", object).unwrap_err();
+        assert!(
+            denial.ends_with(&format!("; members of {named}")),
+            "{denial}"
+        );
+    }
+    // Where any scope will do, all of them.
+    let everybody = ask_for(&policy, &member_of(&[]), "Get-CsUser", Object::Some).unwrap_err();
+    assert!(
+        everybody.ends_with("World, Redmond, Dublin may"),
+        "{everybody}"
+    );
+}
+
+#[test]
+fn a_role_that_is_tied_to_another_group_is_named() {
+    let tied = cs_model::Role {
+        bound: true,
+        sid: "S-1-22-2-7".to_owned(),
+        ..role("Voice", &["Get-CsUser"], &["Global"])
+    };
+    let policy = two_sites(vec![tied, role("Other", &["Get-CsPool"], &["Global"])]);
+    let in_group = |sid: &str| Caller {
+        member_of: Some(Membership::new(vec![Group {
+            name: "voice".to_owned(),
+            sid: Some(sid.to_owned()),
+        }])),
+        ..member_of(&[])
+    };
+    let ask = |caller: &Caller, cmdlet| ask_for(&policy, caller, cmdlet, Object::Some);
+    assert!(ask(&in_group("S-1-22-2-7"), "Get-CsUser").is_ok());
+    let denial = ask(&in_group("S-1-22-2-8"), "Get-CsUser").unwrap_err();
+    assert!(
+        denial.contains("another one than that of Voice (S-1-22-2-7), until Set-CsAdminRole"),
+        "{denial}"
+    );
+    for denial in [
+        ask(&in_group("S-1-22-2-8"), "Get-CsPool"),
+        ask(&member_of(&["Others"]), "Get-CsUser"),
+    ] {
+        let denial = denial.unwrap_err();
+        assert!(!denial.contains("tied"), "{denial}");
+    }
 }
 
 #[test]

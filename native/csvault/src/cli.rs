@@ -298,7 +298,9 @@ fn verify_audit(home: Option<PathBuf>) -> u8 {
             );
             failed(
                 "csvault audit verify",
-                &ErrorReport::new(ErrorId::AuditUnavailable, text),
+                &ErrorReport::new(ErrorId::AuditUnavailable, text).hint(
+                    "Run it as the account that owns the data folder, or as the machine's administrator; Test-CsAuditLog asks the service instead.",
+                ),
             )
         }
     }

@@ -269,7 +269,32 @@ impl Settings {
         {
             return Err("the owner has either a uid or a sid".to_owned());
         }
+        if let Some(owner) = &self.owner
+            && owner.uid.is_some() != cfg!(unix)
+        {
+            return Err(format!(
+                "the owner is a {} here",
+                if cfg!(unix) { "uid" } else { "sid" }
+            ));
+        }
         let owner = self.owner.as_ref().and_then(|owner| owner.sid.as_ref());
+        for (name, group) in &self.groups {
+            match group {
+                GroupId::Gid(_) if cfg!(unix) => {}
+                GroupId::Sid(_) if !cfg!(unix) => {}
+                GroupId::Gid(gid) => {
+                    return Err(format!(
+                        "'{name}' is {gid}, and a group is its SID here, as `whoami /groups` shows it"
+                    ));
+                }
+                GroupId::Sid(text) => {
+                    return Err(format!(
+                        "'{name}' is '{}', and a group is its number here, as `getent group` shows it",
+                        text.escape_debug()
+                    ));
+                }
+            }
+        }
         let groups = self.groups.values().filter_map(|group| match group {
             GroupId::Sid(sid) => Some(sid),
             GroupId::Gid(_) => None,

@@ -118,15 +118,23 @@ fn settings_that_cannot_be_understood_let_nobody_in() {
         ("[]", "settings.json"),
         (
             "{\"groups\": {\"RTCUniversalServerAdmins\": \"\"}}",
-            "not a SID",
+            "and a group is its number here",
         ),
         (
             "{\"groups\": {\"RTCUniversalServerAdmins\": \"daemon\"}}",
-            "not a SID",
+            "and a group is its number here",
         ),
         (
             "{\"groups\": {\"RTCUniversalServerAdmins\": 1.5}}",
             "a group is its id",
+        ),
+        (
+            "{\"groups\": {\"CSHelpDesk\": \"S-1-5-32-544\"}}",
+            "'CSHelpDesk' is 'S-1-5-32-544', and a group is its number here",
+        ),
+        (
+            "{\"owner\": {\"sid\": \"S-1-5-18\"}}",
+            "the owner is a uid here",
         ),
         ("{\"owner\": {}}", "owner"),
         ("{\"owner\": {\"uid\": 1, \"sid\": \"S-1-5-18\"}}", "owner"),

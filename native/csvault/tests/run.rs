@@ -565,6 +565,15 @@ fn a_changing_call_is_repeated_once_and_not_more() {
 }
 
 #[test]
+fn names_are_told_so_that_a_terminal_only_shows_them() {
+    let prompt = Prompt::new();
+    let said = prompt.badly(&["Import-CsConfiguration", "a\u{1b}]0;x\u{7}.zip"], 1);
+    assert!(said.contains("'a\\u{1b}]0;x\\u{7}.zip'"), "{said}");
+    let said = prompt.badly(&["Get-CsAdminRole", "O'Br\"i\\en\u{202e}"], 1);
+    assert!(said.contains("'O'Br\"i\\en\\u{202e}'"), "{said}");
+}
+
+#[test]
 fn the_audit_log_of_a_session_is_unbroken() {
     let prompt = Prompt::new();
     prompt.well(&["Export-CsConfiguration", "a.zip"]);

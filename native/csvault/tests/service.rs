@@ -113,6 +113,22 @@ fn a_service_is_installed_looked_at_and_removed_below_another_root() {
 }
 
 #[test]
+fn a_look_at_an_installation_tells_what_would_be_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("csvault");
+    let copy = copy.to_str().unwrap();
+    let words = ["install", "--dry-run", "--executable", copy];
+    let output = service(None, &words);
+    assert!(output.status.success(), "{output:?}");
+    let text = out(&output);
+    assert!(
+        text.contains(&format!("{copy} cannot be run as a service: ")),
+        "{text}"
+    );
+    assert!(text.contains("It would be refused."), "{text}");
+}
+
+#[test]
 fn a_dry_run_shows_all_and_changes_nothing() {
     let root = tempfile::tempdir().unwrap();
     let output = service(Some(root.path()), &["install", "--dry-run"]);

@@ -1,7 +1,7 @@
 //! `Get-CsAdminRoleAssignment`: the names of the roles that an account holds.
 
 use cs_contract::{ErrorId, ErrorReport, InvokeResult, Record, Values};
-use cs_model::StoreKind;
+use cs_model::{StoreKind, shown};
 use cs_rbac::Caller;
 use serde_json::Value;
 
@@ -48,7 +48,7 @@ pub fn account_of(call: &Running<'_>, account: &str) -> Result<Caller, Fault> {
         .ok_or_else(|| {
             ErrorReport::new(
                 ErrorId::AccountNotFound,
-                format!("There is no account '{}'.", account.escape_debug()),
+                format!("There is no account '{}'.", shown(account)),
             )
             .on("Account", account)
         })

@@ -155,7 +155,7 @@ impl Wanted {
             && self
                 .principal
                 .as_ref()
-                .is_none_or(|pattern| pattern.matches(&visible(&line.principal)))
+                .is_none_or(|pattern| names(pattern, &visible(&line.principal)))
             && self
                 .cmdlet
                 .as_ref()
@@ -167,6 +167,12 @@ impl Wanted {
                 .end
                 .is_none_or(|end| time().is_none_or(|time| time <= end))
     }
+}
+
+/// Whether a pattern fits a principal: all of it, or the account's name before its id, as in `root (uid 0)`.
+fn names(pattern: &Wildcard, principal: &str) -> bool {
+    let name = principal.rsplit_once(" (").map(|(name, _)| name);
+    pattern.matches(principal) || name.is_some_and(|name| pattern.matches(name))
 }
 
 /// A line's time in whole ticks of .NET (100 ns), so that what a record shows can be asked for again.
@@ -350,6 +356,22 @@ mod tests {
         assert!(!fits(json!({"Outcome": ["Failed"]})));
         assert!(!fits(json!({"Cmdlet": "Set-*"})));
         assert!(!fits(json!({"Principal": "ken"})));
+        let mut ken = line("decision", "denied");
+        ken.principal = "ken (uid 1000)".to_owned();
+        for (pattern, expected) in [
+            ("KEN", true),
+            ("ken (uid 1000)", true),
+            ("*100*", true),
+            ("ke", false),
+            ("uid*", false),
+        ] {
+            let found = wanted(&json!({"Principal": pattern})).unwrap().fits(&ken);
+            assert_eq!(found, expected, "{pattern}");
+        }
+        assert!(fits(
+            json!({"StartTime": "0001-01-01T00:00:00Z", "EndTime": "9999-12-31T23:59:59.9999999Z"})
+        ));
+        assert!(!fits(json!({"StartTime": "9999-12-31T23:59:59.9999999Z"})));
         assert!(fits(
             json!({"StartTime": "2026-11-24T10:00:00.5Z", "EndTime": "2026-11-24T10:00:00.5Z"})
         ));

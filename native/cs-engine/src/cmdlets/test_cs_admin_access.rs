@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use cs_contract::{ErrorId, ErrorReport, InvokeResult, Reach, Record, Values};
-use cs_model::{CmdletName, ConfigScope, DistinguishedName, StoreKind, UserScope};
+use cs_model::{CmdletName, ConfigScope, DistinguishedName, StoreKind, UserScope, shown};
 use cs_rbac::{Door, Grant, Object, Question, Rights, decide};
 use serde_json::json;
 
@@ -101,7 +101,7 @@ fn scope(call: &Running<'_>, policy: &cs_rbac::Policy) -> Result<Option<Scope>, 
         return Ok(Some(Scope::Users(name)));
     }
     if ConfigScope::parse(text).is_none() {
-        let message = format!("'{}' is no scope.", text.escape_debug());
+        let message = format!("'{}' is no scope.", shown(text));
         return Err(ErrorReport::new(ErrorId::ScopeInvalid, message).on("Scope", text));
     }
     let scope = Reading::new(policy, false).config_scope(text)?;

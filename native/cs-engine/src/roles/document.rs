@@ -5,7 +5,7 @@ use std::ops::Range;
 use cs_contract::{ErrorId, ErrorReport};
 use cs_model::{
     CmdletName, ConfigScope, DocumentId, DocumentKey, ItemKey, Role, RoleName, ScopeClass,
-    UserScope, Uuid,
+    UserScope, Uuid, shown,
 };
 use cs_store::{Snapshot, StoreError};
 
@@ -228,7 +228,7 @@ fn parse_role(element: &Element) -> Result<Role, String> {
         other => {
             return Err(format!(
                 "IsStandardRole of {identity} is '{}'",
-                other.escape_debug()
+                shown(other)
             ));
         }
     };
@@ -246,17 +246,15 @@ fn parse_role(element: &Element) -> Result<Role, String> {
         config_scopes: members("ConfigScopes", "ConfigScope", "Value")
             .iter()
             .map(|scope| {
-                ConfigScope::parse(scope).ok_or_else(|| {
-                    format!("'{}' is no ConfigScope of {identity}", scope.escape_debug())
-                })
+                ConfigScope::parse(scope)
+                    .ok_or_else(|| format!("'{}' is no ConfigScope of {identity}", shown(scope)))
             })
             .collect::<Result<_, _>>()?,
         user_scopes: members("UserScopes", "UserScope", "Value")
             .iter()
             .map(|scope| {
-                UserScope::parse(scope).ok_or_else(|| {
-                    format!("'{}' is no UserScope of {identity}", scope.escape_debug())
-                })
+                UserScope::parse(scope)
+                    .ok_or_else(|| format!("'{}' is no UserScope of {identity}", shown(scope)))
             })
             .collect::<Result<_, _>>()?,
         template: element.attribute("Template").map(str::to_owned),
@@ -270,7 +268,7 @@ fn parse_role(element: &Element) -> Result<Role, String> {
     if !role.sid.starts_with("S-1-") || sid_parts < 4 || !sid_letters || role.sid.len() > 184 {
         return Err(format!(
             "the SID '{}' of {} is malformed",
-            role.sid.escape_debug(),
+            shown(&role.sid),
             role.identity
         ));
     }

@@ -1,7 +1,7 @@
 //! What administrators write about roles: names, cmdlets, scripts, scopes, each read once and refused with the next step.
 
 use cs_contract::{ErrorId, ErrorReport};
-use cs_model::{CmdletName, ConfigScope, Role, RoleName, UserScope};
+use cs_model::{CmdletName, ConfigScope, Role, RoleName, UserScope, shown};
 use cs_rbac::Policy;
 
 use crate::fault::{Fault, sentence};
@@ -57,10 +57,7 @@ impl<'a> Reading<'a> {
         let scope = ConfigScope::parse(text).ok_or_else(|| {
             scope_fault(
                 text,
-                format!(
-                    "'{}' is no scope of the configuration.",
-                    text.escape_debug()
-                ),
+                format!("'{}' is no scope of the configuration.", shown(text)),
             )
             .hint("Use global, or site:<SiteId>, for example site:1; nothing was changed.")
         })?;
@@ -79,7 +76,7 @@ impl<'a> Reading<'a> {
         if sites.is_empty() || self.force {
             self.warnings.push(format!(
                 "The topology has no site '{}'; the role reaches nothing there until it has one.",
-                site.escape_debug()
+                shown(site)
             ));
             return Ok(scope);
         }
@@ -87,16 +84,18 @@ impl<'a> Reading<'a> {
             .iter()
             .map(|site| format!("site:{} ({})", site.id, site.name))
             .collect();
-        Err(scope_fault(text, format!("There is no site '{}'.", site.escape_debug())).hint(format!(
-            "The sites are {}. Use -Force to name one that is to come; nothing was changed.",
-            list.join(", ")
-        )))
+        Err(
+            scope_fault(text, format!("There is no site '{}'.", shown(site))).hint(format!(
+                "The sites are {}. Use -Force to name one that is to come; nothing was changed.",
+                list.join(", ")
+            )),
+        )
     }
 
     /// A scope of users.
     pub fn user_scope(&mut self, text: &str) -> Result<UserScope, Fault> {
         UserScope::parse(text).ok_or_else(|| {
-            scope_fault(text, format!("'{}' is no scope of users.", text.escape_debug()))
+            scope_fault(text, format!("'{}' is no scope of users.", shown(text)))
                 .hint("Use global, or OU:<distinguished name>, for example OU:ou=Redmond,dc=litwareinc,dc=com; nothing was changed.")
         })
     }
@@ -129,7 +128,7 @@ impl<'a> Reading<'a> {
         }
         Err(ErrorReport::new(
             ErrorId::ParameterInvalid,
-            format!("'{}' is no script of a role.", text.escape_debug()),
+            format!("'{}' is no script of a role.", shown(text)),
         )
         .on("Parameter", "ScriptModules")
         .hint("Use the name of a script without its folder, script.ps1, or script.ps1:Function; nothing was changed."))
@@ -169,12 +168,12 @@ fn known_names() -> impl Iterator<Item = &'static str> {
 
 /// The error of a cmdlet that neither the original nor this release has.
 pub fn unknown_cmdlet(text: &str) -> Fault {
-    let shown: String = text.escape_debug().take(CmdletName::MAX_LENGTH).collect();
+    let name: String = shown(text).chars().take(CmdletName::MAX_LENGTH).collect();
     let error = ErrorReport::new(
         ErrorId::CmdletUnknown,
-        format!("There is no cmdlet '{shown}'."),
+        format!("There is no cmdlet '{name}'."),
     )
-    .on("Cmdlet", shown);
+    .on("Cmdlet", name);
     match nearest(text, known_names()) {
         Some(near) => error.hint(format!("Did you mean {near}?")),
         None => error.hint(
@@ -245,10 +244,10 @@ pub fn find<'a>(roles: &'a [Role], name: &str) -> Result<&'a Role, Fault> {
 
 /// The error of a name that no role has.
 pub fn no_such_identity(name: &str, roles: &[Role]) -> Fault {
-    let shown = name.escape_debug();
+    let asked = shown(name);
     let error = ErrorReport::new(
         ErrorId::RoleNotFound,
-        format!("There is no role '{shown}'."),
+        format!("There is no role '{asked}'."),
     )
     .on("Role", name);
     if name.contains(['*', '?', '[']) {
@@ -266,7 +265,7 @@ pub fn no_such_identity(name: &str, roles: &[Role]) -> Fault {
 pub fn no_such_sid(sid: &str) -> Fault {
     ErrorReport::new(
         ErrorId::RoleNotFound,
-        format!("No role has the SID '{}'.", sid.escape_debug()),
+        format!("No role has the SID '{}'.", shown(sid)),
     )
     .on("Role", sid)
 }

@@ -309,8 +309,9 @@ impl AuditLog {
 
     fn append_entry(&self, entry: &AuditEntry) -> io::Result<()> {
         let time = self.clock.now();
-        // What changed or left the store is never summed up.
-        let may_be_counted = !entry.durable || entry.result == "denied";
+        // What changed or left the store is never summed up, nor is the end of a call that began to.
+        let denied = entry.phase == AuditPhase::Decision && entry.result == "denied";
+        let may_be_counted = !entry.durable || denied;
         let written = {
             let mut state = self.state();
             let now = Instant::now();

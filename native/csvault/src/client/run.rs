@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use cs_contract::{
     CmdletManifest, ErrorId, ErrorReport, InvokeResult, ParameterType, Record, Transfer, WriteRisk,
 };
+use cs_model::shown;
 
 use super::Target;
 use super::arguments::{Arguments, find_cmdlet};
@@ -464,7 +465,7 @@ impl Screen {
 pub fn told(what: &str, error: &ErrorReport) -> String {
     format!(
         "{what}: {}\n  Error id: {}\n  Recommendation: {}",
-        error.message,
+        shown(&error.message),
         error.id.as_str(),
         error.recommended_action
     )

@@ -219,8 +219,15 @@ pub fn install(options: &InstallOptions) -> Result<(), ErrorReport> {
         )));
     }
     let unit_text = unit.text().map_err(|fault| invalid(&fault))?;
-    if system.is_this && !system.dry_run {
-        check_executable(&executable)?;
+    let mut told = Told::new(system.dry_run);
+    if system.is_this {
+        match check_executable(&executable) {
+            // Whoever only looks sees all of it, and learns here what would stop it.
+            Err(fault) if system.dry_run => {
+                told.left(format!("{} It would be refused.", fault.message));
+            }
+            checked => checked?,
+        }
     }
     if let Some(hidden) = HIDDEN.iter().find(|hidden| home.starts_with(hidden)) {
         return Err(invalid(&format!(
@@ -231,7 +238,6 @@ pub fn install(options: &InstallOptions) -> Result<(), ErrorReport> {
     system.own(UNIT_FILE)?;
     system.own(SYSUSERS_FILE)?;
 
-    let mut told = Told::new(system.dry_run);
     system.write(&told, SYSUSERS_FILE, &unit.sysusers())?;
     let has_account = account(&system, &mut told, &unit);
     if !unit_text.contains("\nStateDirectory=") {
