@@ -280,6 +280,31 @@ mod tests {
     }
 
     #[test]
+    fn the_group_of_ids_that_have_no_place_here_is_none() {
+        let settings = Settings {
+            groups: [("CSHelpDesk".to_owned(), GroupId::Gid(65_534))].into(),
+            ..Settings::default()
+        };
+        let accounts = accounts(settings);
+        // Accounts of services are members of it, on systems that call it `nogroup`.
+        let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+        let mut members = passwd.lines().filter_map(|line| {
+            let fields: Vec<&str> = line.split(':').collect();
+            (fields.get(3) == Some(&"65534") && fields.get(2) != Some(&"65534"))
+                .then(|| fields[2].parse().unwrap())
+        });
+        let Some(uid) = members.next() else {
+            let test = "the_group_of_ids_that_have_no_place_here_is_none";
+            cs_testkit::skipped(test, "no account is in that group");
+            return;
+        };
+        assert_eq!(asked(&accounts, uid), Membership::default());
+        let group = nix::unistd::Group::from_gid(65_534.into()).unwrap();
+        let name = group.map_or("nogroup".to_owned(), |group| group.name);
+        assert_eq!(accounts.group(&name).unwrap(), None);
+    }
+
+    #[test]
     fn a_group_made_anew_or_renamed_is_another_one() {
         let Some(mut machine) =
             cs_testkit::Accounts::new("a_group_made_anew_or_renamed_is_another_one")

@@ -574,6 +574,15 @@ fn names_are_told_so_that_a_terminal_only_shows_them() {
 }
 
 #[test]
+fn a_plan_that_failed_says_why_and_nothing_else() {
+    let prompt = Prompt::new();
+    let output = prompt.run(&["Set-CsAdminRole", "NoSuchRole", "-WhatIf"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert_eq!(text(&output.stdout), "");
+    assert!(text(&output.stderr).contains("RoleNotFound"), "{output:?}");
+}
+
+#[test]
 fn the_audit_log_of_a_session_is_unbroken() {
     let prompt = Prompt::new();
     prompt.well(&["Export-CsConfiguration", "a.zip"]);

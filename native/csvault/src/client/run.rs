@@ -446,8 +446,8 @@ impl Screen {
         self.clear_progress();
         let _unseen = self.shown.finish(&mut io::stdout().lock());
         let last = self.said.last();
-        if request.what_if && !self.planned {
-            // A plan that changes nothing.
+        if request.what_if && !self.planned && (last.is_some() || !self.errors) {
+            // A plan that changes nothing; one that failed has said why.
             let text = last.map_or("nothing would change.", String::as_str);
             let _unseen = writeln!(io::stdout(), "What if: {text}");
         } else if self.verbose

@@ -19,6 +19,11 @@ pub fn nobody() -> u32 {
     text.trim().parse().unwrap_or(NOBODY)
 }
 
+/// True for the group id that stands for those that have no place here: often it is called `nogroup`, and accounts of services share it.
+fn is_unmapped(gid: u32) -> bool {
+    gid == NOBODY
+}
+
 fn fault(error: nix::Error) -> String {
     error.desc().to_owned()
 }
@@ -70,7 +75,7 @@ impl Accounts {
         let name = CString::new(user.name.as_str()).map_err(|error| error.to_string())?;
         let ids = getgrouplist(&name, user.gid).map_err(fault)?;
         let mut groups = Vec::with_capacity(ids.len());
-        for gid in ids {
+        for gid in ids.into_iter().filter(|gid| !is_unmapped(gid.as_raw())) {
             let id = GroupId::Gid(gid.as_raw());
             let group = nix::unistd::Group::from_gid(gid).map_err(fault)?;
             let name = group.map(|group| group.name);
@@ -93,7 +98,8 @@ impl Accounts {
         }
         // In small letters too, since many systems take no others for the names of groups.
         for name in [name, &name.to_ascii_lowercase()] {
-            if let Some(group) = nix::unistd::Group::from_name(name).map_err(fault)? {
+            let found = nix::unistd::Group::from_name(name).map_err(fault)?;
+            if let Some(group) = found.filter(|group| !is_unmapped(group.gid.as_raw())) {
                 return Ok(Some(GroupInfo {
                     sid: Some(sid_of_gid(group.gid.as_raw())),
                     name: group.name,
