@@ -4,7 +4,7 @@
 Set-StrictMode -Version 1.0
 
 $script:CsVaultProtocol = 1
-$script:CsVaultManifests = '546295baf7211e423b981f2af38129b7dbf22c675ca4377e7a1af4954800996a'
+$script:CsVaultManifests = 'fb659f8b44526333d88a28a328547403760ffa7f84486eacadd9d2c60ea9c32c'
 $script:CsVaultClient = 'CsVault module 0.1.0'
 $script:CsVaultErrors = @{
     ParameterInvalid = @('InvalidArgument', 'System.ArgumentException', 'Run Get-Help with the cmdlet''s name for its parameters.')
@@ -1880,8 +1880,13 @@ function Test-CsAdminAccess {
     
     Lists what an account may not run, with the reasons.
 
+    .EXAMPLE
+    PS> (Get-CsAdminRole CsHelpDesk).Cmdlets | Test-CsAdminAccess -User kenmyer -Scope "site:1" | Where-Object IsAllowed
+    
+    Lists what an account may run at one site of all that the help desk may.
+
     .INPUTS
-    string for -Cmdlet
+    string for -Cmdlet, or an object with the property Cmdlet
 
     .OUTPUTS
     CsVault.AdminAccess
@@ -1893,7 +1898,8 @@ function Test-CsAdminAccess {
     [CmdletBinding()]
     [OutputType('CsVault.AdminAccess')]
     param(
-        [Parameter(Mandatory, Position = 0, ValueFromPipeline)]
+        [Parameter(Mandatory, Position = 0, ValueFromPipeline, ValueFromPipelineByPropertyName)]
+        [Alias('Name')]
         [string] $Cmdlet,
         [Parameter(Position = 1)]
         [string] $User,

@@ -43,6 +43,16 @@ Describe 'Test-CsAdminAccess' {
     It 'takes cmdlets from the pipeline' {
         @('Export-CsConfiguration', 'Import-CsConfiguration' | Test-CsAdminAccess -User kenmyer | Where-Object { -not $_.IsAllowed }).Cmdlet | Should -BeExactly 'Import-CsConfiguration'
     }
+    It 'takes the cmdlets of a role, of the session and of the audit log from the pipeline' {
+        $role = Get-CsAdminRole BackupOperators
+        ($role.Cmdlets | Test-CsAdminAccess -User kenmyer).Through | Should -BeExactly 'BackupOperators'
+        (Get-Command Export-CsConfiguration | Test-CsAdminAccess -User kenmyer).IsAllowed | Should -BeTrue
+        (Get-CsAuditRecord -Newest 1 | Test-CsAdminAccess).Cmdlet | Should -BeExactly 'Get-CsAuditRecord'
+    }
+    It 'names the sites that there are' {
+        $problem = Get-ErrorOf { Test-CsAdminAccess Get-CsUser -Scope 'site:Nowhere' }
+        $problem.ErrorDetails.RecommendedAction | Should -BeExactly 'The sites are site:1 (Redmond), site:2 (Dublin).'
+    }
     It 'reports what it does not know' {
         (Get-ErrorOf { Test-CsAdminAccess Export-CsConfigurations }).FullyQualifiedErrorId | Should -BeExactly 'CmdletUnknown,Test-CsAdminAccess'
         (Get-ErrorOf { Test-CsAdminAccess Get-CsUser -User nobodyofthatname -ErrorAction Stop }).FullyQualifiedErrorId | Should -BeExactly 'AccountNotFound,Test-CsAdminAccess'

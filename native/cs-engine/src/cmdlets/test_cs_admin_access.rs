@@ -10,7 +10,7 @@ use serde_json::json;
 use super::get_cs_admin_role_assignment::account_of;
 use crate::engine::{Handler, Running, manifest, rights};
 use crate::fault::{Fault, from_stopped, sentence};
-use crate::roles::input::{Reading, known_cmdlet, unknown_cmdlet};
+use crate::roles::input::{Reading, known_cmdlet, the_sites, unknown_cmdlet};
 
 pub const HANDLER: Handler = Handler {
     // The system may take its time to tell an account's groups.
@@ -104,7 +104,9 @@ fn scope(call: &Running<'_>, policy: &cs_rbac::Policy) -> Result<Option<Scope>, 
         let message = format!("'{}' is no scope.", shown(text));
         return Err(ErrorReport::new(ErrorId::ScopeInvalid, message).on("Scope", text));
     }
-    let scope = Reading::new(policy, false).config_scope(text)?;
+    let scope = Reading::new(policy, false)
+        .config_scope(text)
+        .map_err(|fault| fault.hint(the_sites(policy.sites())))?;
     Ok(Some(Scope::Config(scope)))
 }
 

@@ -2,7 +2,7 @@
 
 use cs_contract::{ErrorId, ErrorReport};
 use cs_model::{CmdletName, ConfigScope, Role, RoleName, UserScope, shown};
-use cs_rbac::Policy;
+use cs_rbac::{Policy, Site};
 
 use crate::fault::{Fault, sentence};
 use crate::nearest::nearest;
@@ -80,14 +80,10 @@ impl<'a> Reading<'a> {
             ));
             return Ok(scope);
         }
-        let list: Vec<String> = sites
-            .iter()
-            .map(|site| format!("site:{} ({})", site.id, site.name))
-            .collect();
         Err(
             scope_fault(text, format!("There is no site '{}'.", shown(site))).hint(format!(
-                "The sites are {}. Use -Force to name one that is to come; nothing was changed.",
-                list.join(", ")
+                "{} Use -Force to name one that is to come; nothing was changed.",
+                the_sites(sites)
             )),
         )
     }
@@ -164,6 +160,15 @@ fn known_names() -> impl Iterator<Item = &'static str> {
         .iter()
         .map(|entry| entry.name.as_str());
     catalog.chain(crate::cmdlets::names())
+}
+
+/// A sentence with the sites of the topology.
+pub fn the_sites(sites: &[Site]) -> String {
+    let list: Vec<String> = sites
+        .iter()
+        .map(|site| format!("site:{} ({})", site.id, site.name))
+        .collect();
+    format!("The sites are {}.", list.join(", "))
 }
 
 /// The error of a cmdlet that neither the original nor this release has.
@@ -273,7 +278,6 @@ pub fn no_such_sid(sid: &str) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cs_rbac::Site;
 
     #[test]
     fn what_is_wrong_is_named_with_the_next_step() {
