@@ -4,18 +4,21 @@
 use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use cs_engine::{AuditFault, AuditState, visible};
 
 use super::files::{self, HEAD, LINE_BYTES, LOG, about_dropped, about_torn, full_files, read_line};
 use super::line::{Head, Line, NO_HASH, open};
 
-/// How often the log is read again when it changed at that very moment: lines come while it is read, and old files may go.
-const TRIES: u32 = 20;
+/// How long the log is read again when it changed at that very moment: lines come while it is read, and old files may go.
+const LONGEST: Duration = Duration::from_secs(10);
 
 /// The pause before that.
 const PAUSE: Duration = Duration::from_millis(5);
+
+/// How long half a line must stay as it is before it is a fault: the system may stop a writer in the middle of one while it writes to the disk.
+const SETTLED: Duration = Duration::from_millis(500);
 
 /// How many lines are read between two looks whether to stop.
 const LINES_AT_A_TIME: u64 = 1024;
@@ -25,18 +28,39 @@ const LINES_AT_A_TIME: u64 = 1024;
 /// # Errors
 /// The log cannot be read, or `stopped` says so. What is wrong with its content is in the result.
 pub fn verify(home: &Path, stopped: &dyn Fn() -> bool) -> io::Result<AuditState> {
-    let mut before = None;
-    for _ in 0..TRIES {
+    verify_settled(home, SETTLED, stopped)
+}
+
+/// [`verify`] with another time for half a line to stay as it is.
+pub(super) fn verify_settled(
+    home: &Path,
+    settled: Duration,
+    stopped: &dyn Fn() -> bool,
+) -> io::Result<AuditState> {
+    let begun = Instant::now();
+    let mut before: Option<(AuditState, Instant)> = None;
+    while before.is_none() || begun.elapsed() < LONGEST {
         match attempt(home, stopped)? {
             Attempt::Sure(state) => return Ok(state),
-            // It looks the same after a while, so nobody is just writing it.
-            Attempt::Unsure(state) if before.as_ref() == Some(&state) => return Ok(state),
-            Attempt::Unsure(state) => before = Some(state),
+            Attempt::Unsure(state) => {
+                let since = match before.take() {
+                    Some((earlier, since)) if earlier == state => since,
+                    _ => Instant::now(),
+                };
+                // It looks the same after a while, so nobody is just writing it.
+                if since.elapsed() >= settled {
+                    return Ok(state);
+                }
+                before = Some((state, since));
+            }
+            Attempt::Gone if begun.elapsed() >= LONGEST => break,
             Attempt::Gone => {}
         }
         std::thread::sleep(PAUSE);
     }
-    before.ok_or_else(|| io::Error::other("its files change too quickly"))
+    before
+        .map(|(state, _)| state)
+        .ok_or_else(|| io::Error::other("its files change too quickly"))
 }
 
 /// What came of reading the log once.
