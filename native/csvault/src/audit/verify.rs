@@ -216,9 +216,14 @@ impl Check {
                     "the check was stopped",
                 ));
             }
-            self.at_the_end = !full && !whole && text.len() <= LINE_BYTES;
+            let cut_off = !whole && text.len() <= LINE_BYTES;
+            self.at_the_end = !full && cut_off;
             if let Err(fault) = self.next(&text, whole, &mut named) {
                 return Ok(Err(fault));
+            }
+            // What comes now, if it is being written, is the rest of that line.
+            if cut_off {
+                break;
             }
         }
         if let Some(torn) = &self.torn {
