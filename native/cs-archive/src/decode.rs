@@ -27,6 +27,14 @@ impl Decoder {
 
     /// Appends the text of some bytes; `last` when no more come. A BOM of UTF-8 stays in the text, one of UTF-16 goes away.
     pub fn push(&mut self, bytes: &[u8], last: bool, text: &mut String) -> Result<(), Fault> {
+        // The usual case, without another copy.
+        if self.form == Some(Form::Utf8)
+            && self.rest.is_empty()
+            && let Ok(whole) = std::str::from_utf8(bytes)
+        {
+            text.push_str(whole);
+            return Ok(());
+        }
         self.rest.extend_from_slice(bytes);
         let form = match self.form {
             Some(form) => form,

@@ -21,6 +21,7 @@ mod rules;
 mod scan;
 mod split;
 mod tag;
+mod token;
 mod write;
 pub mod xml;
 

@@ -3,7 +3,7 @@
 use crate::ReadLimits;
 use crate::decode::Form;
 use crate::namespaces::{Misdeclared, Namespaces};
-use crate::tag;
+use crate::tag::Shape;
 
 /// Why a piece of markup is refused.
 #[derive(Debug)]
@@ -74,15 +74,16 @@ impl<'l> Rules<'l> {
         self.open.len()
     }
 
-    /// A start tag, or an empty element's. `tag` is what stands between the angle brackets, without a closing slash.
+    /// A start tag, or an empty element's. `tag` is what stands between the angle brackets, without a closing slash. `shape` and
+    /// `attributes` are what [`crate::tag::plain`] found, if it did.
     pub fn start<'t>(
         &mut self,
         tag: &'t str,
         empty: bool,
+        shape: Option<&Shape>,
         attributes: &mut Vec<RawAttribute<'t>>,
     ) -> Result<&'t str, Broken> {
         self.started = true;
-        attributes.clear();
         if tag.len() > self.limits.tag_bytes {
             return limit("bytes in one start tag", self.limits.tag_bytes, "tagBytes");
         }
@@ -98,17 +99,30 @@ impl<'l> Rules<'l> {
             return Err(Broken::Limit("elements", self.limits.elements, "elements"));
         }
         let before = self.namespaces.len();
-        let name = match tag::plain(tag, self.limits, attributes) {
-            Some(shape) if !shape.namespaces && !has_twins(attributes) => {
-                tag.get(..shape.name).unwrap_or_default()
-            }
-            _ => self.slow_start(tag, attributes)?,
+        let name = match shape {
+            Some(shape) => self.quick_start(tag, shape, attributes)?,
+            None => self.slow_start(tag, attributes)?,
         };
         if empty {
             self.namespaces.truncate(before);
         } else {
             self.open.push((self.names.len(), before));
             self.names.push_str(name);
+        }
+        Ok(name)
+    }
+
+    /// A plain tag.
+    pub(crate) fn quick_start<'t>(
+        &mut self,
+        tag: &'t str,
+        shape: &Shape,
+        attributes: &[RawAttribute<'t>],
+    ) -> Result<&'t str, Broken> {
+        let name = tag.get(..shape.name).unwrap_or_default();
+        if shape.namespaces || has_twins(attributes) {
+            self.declare(attributes)?;
+            self.resolve(name, attributes)?;
         }
         Ok(name)
     }
@@ -149,6 +163,12 @@ impl<'l> Rules<'l> {
         self.names.truncate(start);
         self.namespaces.truncate(namespaces);
         Ok(())
+    }
+
+    /// The name of the innermost element that is open.
+    pub fn innermost(&self) -> Option<&str> {
+        let (start, _) = self.open.last()?;
+        self.names.get(*start..)
     }
 
     /// Text between markup, without references.
@@ -288,8 +308,7 @@ impl<'l> Rules<'l> {
 
     /// The end of the document.
     pub fn finish(&self) -> Result<(), Broken> {
-        if let Some((start, _)) = self.open.last() {
-            let name = self.names.get(*start..).unwrap_or_default();
+        if let Some(name) = self.innermost() {
             return rule(format!("the element {} is not closed", shown(name)));
         }
         if self.rooted {
@@ -404,7 +423,7 @@ impl<'l> Rules<'l> {
 
     /// Every prefix must be declared, and no attribute may be there twice under two prefixes.
     fn resolve(&self, name: &str, attributes: &[RawAttribute<'_>]) -> Result<(), Broken> {
-        let split = |name: &str| -> Result<Option<(usize, String)>, Broken> {
+        let split = |name: &str| -> Result<Option<(usize, &str)>, Broken> {
             let Some((prefix, local)) = name.split_once(':') else {
                 return Ok(None);
             };
@@ -412,7 +431,7 @@ impl<'l> Rules<'l> {
                 return not_qualified(name);
             }
             match self.namespaces.find(prefix) {
-                Some(uri) => Ok(Some((prefix.len() + 1, uri.to_owned()))),
+                Some(uri) => Ok(Some((prefix.len() + 1, uri))),
                 None => rule(format!("the prefix {} is not declared", shown(prefix))),
             }
         };
@@ -427,7 +446,7 @@ impl<'l> Rules<'l> {
         {
             return Ok(());
         }
-        let mut expanded: Vec<(String, &str)> = Vec::new();
+        let mut expanded: Vec<(&str, &str)> = Vec::new();
         for (at, attribute) in attributes.iter().enumerate() {
             let twice = || {
                 rule(format!(
@@ -466,15 +485,24 @@ fn not_qualified<T>(name: &str) -> Result<T, Broken> {
     rule(format!("{} is not a qualified name", shown(name)))
 }
 
+/// True when two attributes have one name. Only names that agree in length and in their ends, as far as 64 bits tell, are compared.
 fn has_twins(attributes: &[RawAttribute<'_>]) -> bool {
-    let mut rest = attributes;
-    while let [first, others @ ..] = rest {
-        if others.iter().any(|other| other.name == first.name) {
-            return true;
-        }
-        rest = others;
-    }
-    false
+    let mut seen = 0_u64;
+    attributes.iter().enumerate().any(|(at, attribute)| {
+        let bit = match attribute.name.as_bytes() {
+            [first, .., second, last] => {
+                let ends = usize::from(*first) + 5 * usize::from(*second) + 11 * usize::from(*last);
+                1 << ((ends + 3 * attribute.name.len()) % 64)
+            }
+            _ => 1,
+        };
+        let new = seen & bit == 0;
+        seen |= bit;
+        !new && attributes
+            .iter()
+            .take(at)
+            .any(|other| other.name == attribute.name)
+    })
 }
 
 /// A name in a message: short, and without control characters.
@@ -514,24 +542,28 @@ fn check_value(name: &str, value: &str) -> Result<(), Broken> {
 }
 
 fn check_reference(name: &str) -> Result<(), Broken> {
-    if matches!(name, "lt" | "gt" | "amp" | "quot" | "apos") {
-        return Ok(());
+    if is_reference(name) {
+        Ok(())
+    } else if name.starts_with('#') {
+        rule(format!("the reference {} is no character", shown(name)))
+    } else {
+        rule(format!("the entity {} is not known", shown(name)))
     }
-    let number = match name.strip_prefix('#') {
-        Some(digits) => match digits.strip_prefix('x') {
-            Some(hex) if hex.bytes().all(|b| b.is_ascii_hexdigit()) => {
-                u32::from_str_radix(hex, 16).ok()
-            }
-            Some(_) => None,
-            None if digits.bytes().all(|b| b.is_ascii_digit()) => digits.parse().ok(),
-            None => None,
-        },
-        None => return rule(format!("the entity {} is not known", shown(name))),
+}
+
+/// True for what names a predefined entity or a character.
+pub(crate) fn is_reference(name: &str) -> bool {
+    let Some(digits) = name.strip_prefix('#') else {
+        return matches!(name, "lt" | "gt" | "amp" | "quot" | "apos");
     };
-    match number.and_then(char::from_u32) {
-        Some(letter) if is_letter(letter) => Ok(()),
-        _ => rule(format!("the reference {} is no character", shown(name))),
-    }
+    let number = match digits.strip_prefix('x') {
+        Some(hex) if hex.bytes().all(|b| b.is_ascii_hexdigit()) => {
+            u32::from_str_radix(hex, 16).ok()
+        }
+        None if digits.bytes().all(|b| b.is_ascii_digit()) => digits.parse().ok(),
+        _ => None,
+    };
+    number.and_then(char::from_u32).is_some_and(is_letter)
 }
 
 fn check_letters(text: &str) -> Result<(), Broken> {

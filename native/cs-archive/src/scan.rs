@@ -1,13 +1,13 @@
-//! A document as a stream of tokens: the tokenizer is quick-xml's, the rules are those of [`crate::rules`]. Works on a sliding
+//! A document as a stream of tokens: they are found by [`crate::token`], the rules are those of [`crate::rules`]. Works on a sliding
 //! window, so that memory depends on the longest piece of markup or text and not on the document.
 
 use std::borrow::Cow;
 
-use quick_xml::Reader;
-use quick_xml::events::Event;
+use memchr::memrchr;
 
 use crate::decode::{Decoder, Form};
 use crate::rules::{Broken, RawAttribute, Rules};
+use crate::token::{Found, Piece, quick, tokenized};
 use crate::{ReadError, ReadLimits};
 
 /// The byte order mark.
@@ -113,68 +113,37 @@ impl<'l> Scanner<'l> {
         last: bool,
         sink: &mut dyn Sink,
     ) -> Result<usize, ReadError> {
-        // The tokenizer drops a byte order mark wherever it starts, and does not count it. Inside a document it is text.
-        let base = window.len() - window.trim_start_matches(MARK).len();
-        let mut reader = Reader::from_str(window.get(base..).unwrap_or_default());
-        let config = reader.config_mut();
-        config.check_end_names = false;
-        config.allow_unmatched_ends = true;
-        config.trim_markup_names_in_closing_tags = false;
         let mut attributes = Vec::new();
         let mut start = 0;
-        loop {
-            let event = match reader.read_event() {
-                Ok(Event::Eof) if start < base && last => {
-                    self.marks(window, base, sink)?;
-                    return Ok(base);
-                }
-                Ok(Event::Eof) => return Ok(start),
-                Ok(event) => event,
-                Err(error) => {
-                    if start < base {
-                        self.marks(window, base, sink)?;
-                        start = base;
-                    }
-                    let rest = window.get(start..).unwrap_or_default();
-                    if is_doctype(rest) {
+        while let Some(rest) = window.get(start..).filter(|rest| !rest.is_empty()) {
+            let open = self.rules.innermost();
+            let (piece, length) = match quick(rest, last, open, self.limits, &mut attributes) {
+                Found::Token(piece, length) => (piece, length),
+                Found::Cut => return Ok(start),
+                Found::Other => match tokenized(rest) {
+                    Ok(Some(found)) => found,
+                    Ok(None) => return Ok(start),
+                    Err(_) if is_doctype(rest) => {
                         return Err(self.fault(window, start, "a DOCTYPE is not accepted"));
                     }
-                    if !last {
-                        return Ok(start);
-                    }
-                    return Err(self.fault(window, start, &error.to_string()));
-                }
+                    Err(_) if !last => return Ok(start),
+                    Err(error) => return Err(self.fault(window, start, &error.to_string())),
+                },
             };
-            let end = base + usize::try_from(reader.buffer_position()).unwrap_or(window.len());
-            if end == window.len() && !last && matches!(event, Event::Text(_)) {
-                return Ok(start);
-            }
-            if start < base && !matches!(event, Event::Text(_)) {
-                self.marks(window, base, sink)?;
-                start = base;
-            }
-            let raw = window.get(start..end).unwrap_or_default();
-            self.token(&event, raw, &mut attributes, sink)
+            let raw = rest.get(..length).unwrap_or_default();
+            self.token(&piece, raw, &mut attributes, sink)
                 .map_err(|stop| match stop {
                     Stop::Broken(broken) => self.broken(window, start, broken),
                     Stop::Error(error) => error,
                 })?;
-            start = end;
+            start += length;
         }
-    }
-
-    /// Marks that no other text follows.
-    fn marks(&mut self, window: &str, length: usize, sink: &mut dyn Sink) -> Result<(), ReadError> {
-        let marks = window.get(..length).unwrap_or_default();
-        self.rules
-            .text(marks)
-            .map_err(|broken| self.broken(window, 0, broken))?;
-        sink.token(Token::Other, marks, self.rules.depth())
+        Ok(start)
     }
 
     fn token<'t>(
         &mut self,
-        event: &Event<'_>,
+        piece: &Piece,
         raw: &'t str,
         attributes: &mut Vec<RawAttribute<'t>>,
         sink: &mut dyn Sink,
@@ -185,63 +154,55 @@ impl<'l> Scanner<'l> {
         };
         self.rules.encoded(raw)?;
         let level = self.rules.depth();
-        let form = self.decoder.form().unwrap_or(Form::Utf8);
         let mut shown = Cow::Borrowed(raw);
-        let token = match event {
-            Event::Start(_) => {
-                let name = self.rules.start(inside(1, 1), false, attributes)?;
+        let token = match piece {
+            Piece::Start { empty, shape } => {
+                let tag = inside(1, if *empty { 2 } else { 1 });
+                let name = self.rules.start(tag, *empty, shape.as_ref(), attributes)?;
                 Token::Start {
                     name,
                     attributes,
-                    empty: false,
+                    empty: *empty,
                 }
             }
-            Event::Empty(_) => {
-                let name = self.rules.start(inside(1, 2), true, attributes)?;
-                Token::Start {
-                    name,
-                    attributes,
-                    empty: true,
-                }
-            }
-            Event::End(_) => {
+            Piece::End => {
                 self.rules.end(inside(2, 1))?;
                 sink.token(Token::End, raw, self.rules.depth())?;
                 return Ok(());
             }
-            Event::Text(_) => {
+            Piece::Text => {
                 self.rules.text(raw)?;
                 Token::Other
             }
-            Event::GeneralRef(_) => {
+            Piece::Reference => {
                 self.rules.reference(inside(1, 1))?;
                 Token::Other
             }
-            Event::CData(_) => {
+            Piece::CData => {
                 self.rules.cdata(inside(9, 3))?;
                 Token::Other
             }
-            Event::Comment(_) => {
+            Piece::Comment => {
                 self.rules.comment(inside(4, 3))?;
                 Token::Other
             }
-            Event::PI(_) => {
+            Piece::Instruction => {
                 self.rules.instruction(inside(2, 2))?;
                 Token::Other
             }
-            Event::Decl(_) => {
+            Piece::Declaration => {
+                let form = self.decoder.form().unwrap_or(Form::Utf8);
                 self.rules.declaration(inside(2, 2), form)?;
                 if form != Form::Utf8 {
                     shown = Cow::Owned(as_utf8(raw));
                 }
                 Token::Other
             }
-            Event::DocType(_) => {
+            Piece::DocType => {
                 return Err(Stop::Broken(Broken::Rule(
                     "a DOCTYPE is not accepted".to_owned(),
                 )));
             }
-            Event::Eof => return Ok(()),
         };
         sink.token(token, &shown, level)?;
         Ok(())
@@ -267,12 +228,14 @@ impl<'l> Scanner<'l> {
     /// Line and column of a place in the window, without going letter by letter: every byte that does not continue a character
     /// begins one. The byte order mark at the beginning does not count.
     fn place(&self, window: &str, at: usize) -> (u64, u64) {
-        let before = window.get(..at).unwrap_or(window);
+        let before = window.get(..at).unwrap_or(window).as_bytes();
         let lines = count(before, |byte| byte == b'\n');
-        let last = before
-            .rfind('\n')
-            .and_then(|end| before.get(end + 1..))
-            .unwrap_or(before);
+        let last = match lines {
+            0 => before,
+            _ => memrchr(b'\n', before)
+                .and_then(|end| before.get(end + 1..))
+                .unwrap_or(before),
+        };
         let mut letters = count(last, |byte| byte & 0xc0 != 0x80);
         if lines == 0 {
             let mark = self.line == 1 && self.column == 1 && window.starts_with(MARK);
@@ -285,16 +248,13 @@ impl<'l> Scanner<'l> {
 }
 
 /// Counts bytes in blocks that are short enough for sums of one byte, which processors add many at a time.
-fn count(text: &str, wanted: impl Fn(u8) -> bool) -> u64 {
+fn count(bytes: &[u8], wanted: impl Fn(u8) -> bool) -> u64 {
     let block = |block: &[u8]| {
         block
             .iter()
             .fold(0_u8, |sum, &byte| sum.wrapping_add(u8::from(wanted(byte))))
     };
-    text.as_bytes()
-        .chunks(255)
-        .map(|bytes| u64::from(block(bytes)))
-        .sum()
+    bytes.chunks(255).map(|bytes| u64::from(block(bytes))).sum()
 }
 
 /// What ends a token early.

@@ -1,6 +1,7 @@
 //! `DocItemSet.xml` as documents and items. Every byte goes into exactly one event, so that the events put together are the part.
 
 use cs_model::{Authority, ContentHash, DocumentId, DocumentKey, ItemKey, ScopeClass, Uuid};
+use memchr::memrchr;
 use sha2::{Digest, Sha256};
 
 use crate::error::shown;
@@ -35,6 +36,8 @@ pub struct Splitter<'a> {
     text: Vec<u8>,
     document: Option<Document>,
     item: Option<Item>,
+    /// The room of the last item's chunk.
+    room: Vec<u8>,
 }
 
 #[derive(Default)]
@@ -98,6 +101,7 @@ impl<'a> Splitter<'a> {
             text: Vec::new(),
             document: None,
             item: None,
+            room: Vec::new(),
         }
     }
 
@@ -227,7 +231,7 @@ impl<'a> Splitter<'a> {
             form,
             hash: Sha256::new(),
             length: 0,
-            chunk: Vec::new(),
+            chunk: std::mem::take(&mut self.room),
             key: KeyReader::default(),
             signature: None,
         });
@@ -240,6 +244,7 @@ impl<'a> Splitter<'a> {
         };
         let number = self.document.as_ref().map_or(1, |document| document.items);
         item.flush(self.out)?;
+        self.room = item.chunk;
         let key = if item.form == ItemForm::Anchored {
             item.key.finish()
         } else {
@@ -437,9 +442,11 @@ impl Item {
         if self.chunk.is_empty() {
             return Ok(());
         }
-        let chunk = std::mem::take(&mut self.chunk);
-        self.hash.update(&chunk);
-        self.length += chunk.len() as u64;
+        self.hash.update(&self.chunk);
+        self.length += self.chunk.len() as u64;
+        // As long as it is, with no room left over: many of them wait for the store.
+        let chunk = self.chunk.as_slice().to_vec();
+        self.chunk.clear();
         out(PackageEvent::ItemChunk(chunk))
     }
 
@@ -484,7 +491,9 @@ fn is_text(raw: &str) -> bool {
 }
 
 fn local(name: &str) -> &str {
-    name.rsplit(':').next().unwrap_or(name)
+    memrchr(b':', name.as_bytes())
+        .and_then(|colon| name.get(colon + 1..))
+        .unwrap_or(name)
 }
 
 fn attribute(attributes: &[RawAttribute<'_>], name: &str) -> Option<String> {

@@ -41,6 +41,15 @@ impl ContentWriter {
         Ok(())
     }
 
+    /// Takes bytes over, without another copy when they are the first and not too many.
+    pub fn take(&mut self, connection: &Connection, bytes: Vec<u8>) -> Result<(), StoreError> {
+        if self.buffer.is_empty() && bytes.len() <= PIECE_BYTES {
+            self.buffer = bytes;
+            return Ok(());
+        }
+        self.push(connection, &bytes)
+    }
+
     fn write_piece(&mut self, connection: &Connection) -> Result<(), StoreError> {
         let (id, number) = match self.long {
             Some(long) => long,

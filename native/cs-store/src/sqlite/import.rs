@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use sha2::{Digest, Sha256};
 
 use super::content::ContentWriter;
-use super::int;
+use super::{int, schema};
 use crate::runs::DocumentDigest;
 use crate::{Change, ChangeKind, CommitInfo, ImportOutcome, StoreError};
 
@@ -33,6 +33,24 @@ pub fn run(
     next: &mut dyn FnMut() -> Result<Option<PackageEvent>, ()>,
     on_change: &mut dyn FnMut(&Change) -> Result<(), ()>,
 ) -> Result<ImportOutcome, StoreError> {
+    // What is committed is in the log, and safe. That it also goes into the file can wait for the next commit, which is mostly that of
+    // an idle service.
+    let long = schema::log_is_long(connection);
+    schema::copy_log_by_itself(connection, false)?;
+    let outcome = transact(connection, newest, author, long, next, on_change);
+    // What was committed stays so, whatever becomes of this.
+    let _the_log_only_grows = schema::copy_log_by_itself(connection, true);
+    outcome
+}
+
+fn transact(
+    connection: &mut Connection,
+    newest: Version,
+    author: Option<Author<'_>>,
+    log_is_long: bool,
+    next: &mut dyn FnMut() -> Result<Option<PackageEvent>, ()>,
+    on_change: &mut dyn FnMut(&Change) -> Result<(), ()>,
+) -> Result<ImportOutcome, StoreError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.execute_batch("DELETE FROM temp.seen; DELETE FROM temp.fresh;")?;
     let mut import = Import {
@@ -52,6 +70,10 @@ pub fn run(
     }
     import.finish()?;
     let outcome = import.edit.outcome;
+    // A log that was long before is not made longer and longer.
+    if log_is_long && outcome.changed {
+        schema::copy_log_by_itself(&transaction, true)?;
+    }
     close(transaction, newest, author, outcome)
 }
 
@@ -182,6 +204,8 @@ pub struct OldDocument {
     pub id: i64,
     pub position: i64,
     pub digest: [u8; 32],
+    /// The version that made it.
+    first: i64,
 }
 
 impl Import<'_> {
@@ -230,7 +254,7 @@ impl Import<'_> {
             ) => {
                 hash.update(&text);
                 *length += text.len() as u64;
-                content.push(self.edit.db, &text)?;
+                content.take(self.edit.db, text)?;
             }
             (
                 Place::Set {
@@ -313,17 +337,12 @@ impl Import<'_> {
         let old = self.edit.find(&document.id)?;
         // What was seen before, or was made by this very import, is a second document of one name.
         if let Some(old) = &old {
-            let fresh: i64 = self
-                .edit
-                .db
-                .prepare_cached("SELECT first FROM document WHERE id = ?1")?
-                .query_row([old.id], |row| row.get(0))?;
             let mark = self
                 .edit
                 .db
                 .prepare_cached("INSERT OR IGNORE INTO temp.seen VALUES (?1)")?
                 .execute([old.id])?;
-            if fresh == self.edit.version || mark == 0 {
+            if old.first == self.edit.version || mark == 0 {
                 return Err(StoreError::DuplicateDocument {
                     id: Box::new(document.id.clone()),
                 });
@@ -446,9 +465,7 @@ impl Edit<'_> {
             (PackageEvent::ItemStart { lead }, None) => {
                 document.item = Some((lead, ContentWriter::new(self.dry)))
             }
-            (PackageEvent::ItemChunk(chunk), Some((_, content))) => {
-                content.push(self.db, &chunk)?
-            }
+            (PackageEvent::ItemChunk(chunk), Some((_, content))) => content.take(self.db, chunk)?,
             (
                 PackageEvent::ItemEnd {
                     key,
@@ -513,13 +530,14 @@ impl Edit<'_> {
     /// The open row of a document.
     pub fn find(&self, id: &DocumentId) -> Result<Option<OldDocument>, StoreError> {
         let mut statement = self.db.prepare_cached(
-            "SELECT id, position, digest FROM document WHERE key = ?1 AND last IS NULL",
+            "SELECT id, position, digest, first FROM document WHERE key = ?1 AND last IS NULL",
         )?;
         let found = statement.query_row([id.text()], |row| {
             Ok(OldDocument {
                 id: row.get(0)?,
                 position: row.get(1)?,
                 digest: row.get(2)?,
+                first: row.get(3)?,
             })
         });
         Ok(found.optional()?)

@@ -1,11 +1,12 @@
 //! The tables, and how a file becomes a store.
 
 use std::fs::OpenOptions;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use cs_model::StoreKind;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
+use super::int;
 use crate::StoreError;
 
 /// Says that a file is a store of this product ("CsVt").
@@ -13,6 +14,12 @@ const APPLICATION: i64 = 0x4373_5674;
 
 /// The newest format known here.
 pub const FORMAT: u32 = 1;
+
+/// Bytes of a log that is long. It is cut to them once its pages are in the file.
+const LONG_LOG: u64 = 64 * 1024 * 1024;
+
+/// Pages in the log from which on a commit copies them into the file; SQLite's own default.
+const COPIED_PAGES: u32 = 1000;
 
 /// A row of `document` with `last` NULL belongs to the newest version; every version is the rows with
 /// `first <= version` that were not closed before it. An item's `position` is where its lead begins in the document's bytes.
@@ -50,7 +57,10 @@ pub fn open_writer(path: &Path, kind: StoreKind) -> Result<(Connection, bool), S
     if !new {
         check(&connection, kind)?;
     }
-    connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864; PRAGMA temp_store = FILE;")?;
+    connection.execute_batch(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = FILE;",
+    )?;
+    connection.pragma_update(None, "journal_size_limit", int(LONG_LOG))?;
     if new {
         let kind = kind_text(kind);
         connection.execute_batch(&format!(
@@ -78,13 +88,34 @@ fn open(path: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-/// A log with content beside a file without any is what is left of a store. SQLite would throw the log away.
-fn refuse_a_lone_log(path: &Path) -> Result<(), StoreError> {
-    let length = |path: &Path| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+/// Whether a commit also copies the log into the file once there are enough pages in it.
+pub fn copy_log_by_itself(connection: &Connection, copy: bool) -> Result<(), StoreError> {
+    let pages = if copy { COPIED_PAGES } else { 0 };
+    connection.pragma_update_and_check(None, "wal_autocheckpoint", pages, |_| Ok(()))?;
+    Ok(())
+}
+
+/// True when the log holds more than it should keep.
+pub fn log_is_long(connection: &Connection) -> bool {
+    connection
+        .path()
+        .is_some_and(|path| length(&log_of(Path::new(path))) > LONG_LOG)
+}
+
+fn length(path: &Path) -> u64 {
+    std::fs::metadata(path).map_or(0, |metadata| metadata.len())
+}
+
+fn log_of(path: &Path) -> PathBuf {
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
-    let log = Path::new(&log);
-    if length(path) == 0 && length(log) > 0 {
+    log.into()
+}
+
+/// A log with content beside a file without any is what is left of a store. SQLite would throw the log away.
+fn refuse_a_lone_log(path: &Path) -> Result<(), StoreError> {
+    let log = log_of(path);
+    if length(path) == 0 && length(&log) > 0 {
         return Err(StoreError::Damaged(format!(
             "there is nothing in it, but its log {} has content",
             log.display()
