@@ -489,7 +489,16 @@ fn long_items_and_many_items() {
         .map(|n| (format!("Tag:{n}"), format!("<v n=\"{n}\"/>")))
         .collect();
     let all = vec![
-        doc("long", &[("Global", &long), ("Tag:2", "<short/>")]),
+        doc(
+            "long",
+            &[
+                ("Tag:1", "<before/>"),
+                ("Global", &long),
+                ("Tag:2", "<short/>"),
+                ("Tag:3", &long),
+                ("Tag:4", "<before/>"),
+            ],
+        ),
         support::Doc {
             name: "many".to_owned(),
             items: many,

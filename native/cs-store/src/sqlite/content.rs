@@ -1,7 +1,7 @@
 //! Content by its hash: kept once, short content in its row, long content in pieces.
 
 use cs_model::ContentHash;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use sha2::{Digest, Sha256};
 
 use super::int;
@@ -50,6 +50,11 @@ impl ContentWriter {
         self.push(connection, &bytes)
     }
 
+    /// The bytes so far, when none of them are written.
+    pub fn waiting(&self) -> Option<usize> {
+        self.long.is_none().then_some(self.buffer.len())
+    }
+
     fn write_piece(&mut self, connection: &Connection) -> Result<(), StoreError> {
         let (id, number) = match self.long {
             Some(long) => long,
@@ -78,31 +83,26 @@ impl ContentWriter {
         hash: &ContentHash,
         length: u64,
     ) -> Result<i64, StoreError> {
-        let known: Option<i64> = connection
-            .prepare_cached("SELECT id FROM content WHERE hash = ?1")?
-            .query_row([&hash.0], |row| row.get(0))
-            .optional()?;
-        if let Some(known) = known {
-            if let Some((id, _)) = self.long {
-                connection
-                    .prepare_cached("DELETE FROM piece WHERE content = ?1")?
-                    .execute([id])?;
-            }
-            return Ok(known);
-        }
         if self.long.is_some() && !self.buffer.is_empty() {
             self.write_piece(connection)?;
         }
-        let data = (self.long.is_none() && !self.dry).then_some(self.buffer.as_slice());
-        let mut insert = connection.prepare_cached(
-            "INSERT INTO content (id, hash, length, data) VALUES (?1, ?2, ?3, ?4)",
-        )?;
-        Ok(insert.insert(params![
-            self.long.map(|(id, _)| id),
-            hash.0,
-            int(length),
-            data
-        ])?)
+        let id = self.long.map(|(id, _)| id);
+        let data = (id.is_none() && !self.dry).then_some(self.buffer.as_slice());
+        // Mostly it is new, so it is not looked for first.
+        let inserted = connection
+            .prepare_cached("INSERT INTO content (id, hash, length, data) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (hash) DO NOTHING")?
+            .execute(params![id, hash.0, int(length), data])?;
+        if inserted > 0 {
+            return Ok(connection.last_insert_rowid());
+        }
+        if let Some(id) = id {
+            connection
+                .prepare_cached("DELETE FROM piece WHERE content = ?1")?
+                .execute([id])?;
+        }
+        Ok(connection
+            .prepare_cached("SELECT id FROM content WHERE hash = ?1")?
+            .query_row([&hash.0], |row| row.get(0))?)
     }
 }
 

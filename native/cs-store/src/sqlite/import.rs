@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use sha2::{Digest, Sha256};
 
 use super::content::ContentWriter;
+use super::seen::Seen;
 use super::{int, schema};
 use crate::runs::DocumentDigest;
 use crate::{Change, ChangeKind, CommitInfo, ImportOutcome, StoreError};
@@ -16,6 +17,9 @@ const SPACE: i64 = 1 << 40;
 
 /// Items of a document that are kept in memory before they go to a temporary table.
 const ITEMS: usize = 1024;
+
+/// Bytes of items that are kept in memory before they are written.
+const WAITING_BYTES: usize = 256 * 1024;
 
 /// Who commits, for a commit that is to be kept.
 #[derive(Clone, Copy)]
@@ -52,7 +56,7 @@ fn transact(
     on_change: &mut dyn FnMut(&Change) -> Result<(), ()>,
 ) -> Result<ImportOutcome, StoreError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    transaction.execute_batch("DELETE FROM temp.seen; DELETE FROM temp.fresh;")?;
+    transaction.execute_batch("DELETE FROM temp.fresh;")?;
     let mut import = Import {
         edit: Edit {
             db: &transaction,
@@ -63,6 +67,8 @@ fn transact(
         },
         place: Place::Between,
         last_position: 0,
+        at_end: false,
+        seen: Seen::default(),
         parts: Vec::new(),
     };
     while let Some(event) = next().map_err(|()| StoreError::Stopped)? {
@@ -132,6 +138,10 @@ struct Import<'a> {
     edit: Edit<'a>,
     place: Place,
     last_position: i64,
+    /// No document has a position behind the last one.
+    at_end: bool,
+    /// The rows of documents that are in the package, old and new.
+    seen: Seen,
     parts: Vec<NewPart>,
 }
 
@@ -166,6 +176,9 @@ pub struct NewDocument {
     pub digest: DocumentDigest,
     tail: Vec<u8>,
     pub items: Vec<NewItem>,
+    /// Items behind those, whose content is looked up and written only when the document differs from the one that is there.
+    waiting: Vec<WaitingItem>,
+    waiting_bytes: usize,
     spilled: bool,
     item: Option<(Vec<u8>, ContentWriter)>,
 }
@@ -179,6 +192,14 @@ pub struct NewItem {
     pub lead: Vec<u8>,
 }
 
+/// An item with its content, which is short.
+struct WaitingItem {
+    item: NewItem,
+    writer: ContentWriter,
+    hash: ContentHash,
+    length: u64,
+}
+
 impl NewDocument {
     pub fn new(id: DocumentId, head: Vec<u8>) -> Self {
         let digest = DocumentDigest::new(&head);
@@ -188,6 +209,8 @@ impl NewDocument {
             digest,
             tail: Vec::new(),
             items: Vec::new(),
+            waiting: Vec::new(),
+            waiting_bytes: 0,
             spilled: false,
             item: None,
         }
@@ -204,8 +227,14 @@ pub struct OldDocument {
     pub id: i64,
     pub position: i64,
     pub digest: [u8; 32],
-    /// The version that made it.
-    first: i64,
+}
+
+/// A position behind another, at the beginning of the gap so that more find room there; with space behind the last document.
+fn between(position: i64, next: Option<i64>) -> i64 {
+    match next {
+        None => position + SPACE,
+        Some(next) => position + ((next - position) / 16).clamp(1, SPACE),
+    }
 }
 
 impl Import<'_> {
@@ -335,14 +364,9 @@ impl Import<'_> {
         };
         let (digest, length) = document.digest.clone().finish(&document.tail);
         let old = self.edit.find(&document.id)?;
-        // What was seen before, or was made by this very import, is a second document of one name.
         if let Some(old) = &old {
-            let mark = self
-                .edit
-                .db
-                .prepare_cached("INSERT OR IGNORE INTO temp.seen VALUES (?1)")?
-                .execute([old.id])?;
-            if old.first == self.edit.version || mark == 0 {
+            // What was seen before, or was made by this very import, is a second document of one name.
+            if !self.seen.mark(old.id) {
                 return Err(StoreError::DuplicateDocument {
                     id: Box::new(document.id.clone()),
                 });
@@ -354,16 +378,18 @@ impl Import<'_> {
         }
         let position = match &old {
             Some(old) if old.position > self.last_position => old.position,
-            _ => self.edit.position_after(self.last_position)?,
+            _ if self.at_end => self.last_position + SPACE,
+            _ => {
+                let next = self.edit.position_of_next(self.last_position)?;
+                self.at_end = next.is_none();
+                between(self.last_position, next)
+            }
         };
         self.last_position = position;
         let new = self
             .edit
             .replace(&mut document, old.as_ref(), position, digest, length)?;
-        self.edit
-            .db
-            .prepare_cached("INSERT OR IGNORE INTO temp.seen VALUES (?1)")?
-            .execute([new])?;
+        self.seen.mark(new);
         Ok(())
     }
 
@@ -373,18 +399,26 @@ impl Import<'_> {
         }
         let mut gone = Vec::new();
         {
-            let mut statement = self.edit.db.prepare_cached(
-                "SELECT id, key FROM document WHERE last IS NULL AND id NOT IN (SELECT document FROM temp.seen) ORDER BY position",
-            )?;
+            let mut statement = self
+                .edit
+                .db
+                .prepare_cached("SELECT id FROM document WHERE last IS NULL ORDER BY position")?;
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
-                let (id, key): (i64, String) = (row.get(0)?, row.get(1)?);
-                gone.push(id);
-                self.edit
-                    .tell(ChangeKind::Remove, DocumentId::parse(&key), None)?;
+                let id = row.get(0)?;
+                if !self.seen.holds(id) {
+                    gone.push(id);
+                }
             }
         }
         for id in gone {
+            let key: String = self
+                .edit
+                .db
+                .prepare_cached("SELECT key FROM document WHERE id = ?1")?
+                .query_row([id], |row| row.get(0))?;
+            self.edit
+                .tell(ChangeKind::Remove, DocumentId::parse(&key), None)?;
             self.edit.close_document(id)?;
         }
         self.parts()
@@ -478,16 +512,35 @@ impl Edit<'_> {
                 let Some((lead, content)) = item.take() else {
                     return Err(StoreError::Malformed("an item that did not begin"));
                 };
-                let content = content.finish(self.db, &hash, length)?;
-                let position = int(document.digest.item(&lead, &hash.0, length));
-                document.items.push(NewItem {
-                    position,
+                let mut item = NewItem {
+                    position: int(document.digest.item(&lead, &hash.0, length)),
                     key,
                     signature,
-                    content,
+                    content: 0,
                     lead,
-                });
-                if document.items.len() >= ITEMS {
+                };
+                match content.waiting() {
+                    Some(bytes) => {
+                        document.waiting_bytes += bytes;
+                        document.waiting.push(WaitingItem {
+                            item,
+                            writer: content,
+                            hash,
+                            length,
+                        });
+                        if document.waiting_bytes >= WAITING_BYTES {
+                            self.settle(document)?;
+                        }
+                    }
+                    // Some of it is written, under the next free id, so it goes in before those that wait.
+                    None => {
+                        item.content = content.finish(self.db, &hash, length)?;
+                        self.settle(document)?;
+                        document.items.push(item);
+                    }
+                }
+                if document.items.len() + document.waiting.len() >= ITEMS {
+                    self.settle(document)?;
                     self.spill(document)?;
                 }
             }
@@ -502,6 +555,19 @@ impl Edit<'_> {
             }
         }
         Ok(false)
+    }
+
+    /// Writes the content of items that wait for it.
+    fn settle(&self, document: &mut NewDocument) -> Result<(), StoreError> {
+        document.waiting_bytes = 0;
+        for waiting in document.waiting.drain(..) {
+            let mut item = waiting.item;
+            item.content = waiting
+                .writer
+                .finish(self.db, &waiting.hash, waiting.length)?;
+            document.items.push(item);
+        }
+        Ok(())
     }
 
     fn spill(&self, document: &mut NewDocument) -> Result<(), StoreError> {
@@ -530,29 +596,29 @@ impl Edit<'_> {
     /// The open row of a document.
     pub fn find(&self, id: &DocumentId) -> Result<Option<OldDocument>, StoreError> {
         let mut statement = self.db.prepare_cached(
-            "SELECT id, position, digest, first FROM document WHERE key = ?1 AND last IS NULL",
+            "SELECT id, position, digest FROM document WHERE key = ?1 AND last IS NULL",
         )?;
         let found = statement.query_row([id.text()], |row| {
             Ok(OldDocument {
                 id: row.get(0)?,
                 position: row.get(1)?,
                 digest: row.get(2)?,
-                first: row.get(3)?,
             })
         });
         Ok(found.optional()?)
     }
 
-    /// A free position behind another, at the beginning of the gap so that more find room there; with space behind the last document.
+    /// A free position behind another.
     pub fn position_after(&self, position: i64) -> Result<i64, StoreError> {
+        Ok(between(position, self.position_of_next(position)?))
+    }
+
+    /// The position of the next document behind one.
+    fn position_of_next(&self, position: i64) -> Result<Option<i64>, StoreError> {
         let mut statement = self.db.prepare_cached("SELECT position FROM document WHERE last IS NULL AND position > ?1 ORDER BY position LIMIT 1")?;
-        let next: Option<i64> = statement
+        Ok(statement
             .query_row([position], |row| row.get(0))
-            .optional()?;
-        Ok(match next {
-            None => position + SPACE,
-            Some(next) => position + ((next - position) / 16).clamp(1, SPACE),
-        })
+            .optional()?)
     }
 
     /// Writes a document and its items in place of the old one, and tells what differs. Returns its row.
@@ -564,6 +630,7 @@ impl Edit<'_> {
         digest: [u8; 32],
         length: u64,
     ) -> Result<i64, StoreError> {
+        self.settle(document)?;
         if let Some(old) = old {
             self.close_document(old.id)?;
         }

@@ -9,6 +9,7 @@ mod import;
 mod layout;
 mod put;
 mod schema;
+mod seen;
 mod snapshot;
 
 use std::path::{Path, PathBuf};

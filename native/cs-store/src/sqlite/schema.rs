@@ -67,7 +67,7 @@ pub fn open_writer(path: &Path, kind: StoreKind) -> Result<(Connection, bool), S
             "BEGIN IMMEDIATE; {TABLES} INSERT INTO meta VALUES ('kind', '{kind}'); PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT}; COMMIT;"
         ))?;
     }
-    connection.execute_batch("CREATE TEMP TABLE seen (document INTEGER PRIMARY KEY); CREATE TEMP TABLE fresh (position INTEGER PRIMARY KEY, key TEXT NOT NULL, signature BLOB, content INTEGER NOT NULL, lead BLOB NOT NULL);")?;
+    connection.execute_batch("CREATE TEMP TABLE fresh (position INTEGER PRIMARY KEY, key TEXT NOT NULL, signature BLOB, content INTEGER NOT NULL, lead BLOB NOT NULL);")?;
     Ok((connection, new))
 }
 
