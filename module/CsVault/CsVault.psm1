@@ -1020,19 +1020,7 @@ function ConvertTo-CsVaultCluster($values) {
     }
 }
 $script:CsVaultKnownCmdletType = [hashtable]::new([System.StringComparer]::Ordinal)
-function New-CsVaultCmdletType($value) {
-    $known = [psobject]::AsPSObject([CsVaultCmdletType]::new($value))
-    $known.pstypenames.Insert(0, 'Microsoft.Rtc.Management.WritableConfig.Settings.Roles.CmdletType')
-    $script:CsVaultKnownCmdletType[$value] = $known
-    return $known
-}
 $script:CsVaultKnownConfigScope = [hashtable]::new([System.StringComparer]::Ordinal)
-function New-CsVaultConfigScope($value) {
-    $known = [psobject]::AsPSObject([CsVaultName]::new($value))
-    $known.pstypenames.Insert(0, 'Microsoft.Rtc.Management.Core.ConfigScope')
-    $script:CsVaultKnownConfigScope[$value] = $known
-    return $known
-}
 function ConvertTo-CsVaultInternalDomain($values) {
     foreach ($value in $values) {
         [pscustomobject]@{
@@ -1093,10 +1081,10 @@ function ConvertTo-CsVaultRole($values) {
             Identity = $value.Identity
             SID = $value.SID
             IsStandardRole = $value.IsStandardRole
-            Cmdlets = [object[]]@(foreach ($text in $value.Cmdlets) { $known = $knownCmdletType[$text]; if ($null -eq $known) { New-CsVaultCmdletType $text } else { $known } })
+            Cmdlets = [object[]]@(foreach ($text in $value.Cmdlets) { $known = $knownCmdletType[$text]; if ($null -eq $known) { $known = [psobject]::AsPSObject([CsVaultCmdletType]::new($text)); $known.pstypenames.Insert(0, 'Microsoft.Rtc.Management.WritableConfig.Settings.Roles.CmdletType'); $knownCmdletType[$text] = $known }; $known })
             ScriptModules = [object[]]@($value.ScriptModules)
-            ConfigScopes = [object[]]@(foreach ($text in $value.ConfigScopes) { $known = $knownConfigScope[$text]; if ($null -eq $known) { New-CsVaultConfigScope $text } else { $known } })
-            UserScopes = [object[]]@(foreach ($text in $value.UserScopes) { $known = $knownUserScope[$text]; if ($null -eq $known) { New-CsVaultUserScope $text } else { $known } })
+            ConfigScopes = [object[]]@(foreach ($text in $value.ConfigScopes) { $known = $knownConfigScope[$text]; if ($null -eq $known) { $known = [psobject]::AsPSObject([CsVaultName]::new($text)); $known.pstypenames.Insert(0, 'Microsoft.Rtc.Management.Core.ConfigScope'); $knownConfigScope[$text] = $known }; $known })
+            UserScopes = [object[]]@(foreach ($text in $value.UserScopes) { $known = $knownUserScope[$text]; if ($null -eq $known) { $known = [psobject]::AsPSObject([CsVaultName]::new($text)); $known.pstypenames.Insert(0, 'Microsoft.Rtc.Management.Core.UserScope'); $knownUserScope[$text] = $known }; $known })
             ScriptCmdlets = [object[]]@($value.ScriptCmdlets)
             TemplateName = $value.TemplateName
             TenantWellKnownGroup = $value.TenantWellKnownGroup
@@ -1168,12 +1156,6 @@ function ConvertTo-CsVaultDefaultTopology($values) {
     }
 }
 $script:CsVaultKnownUserScope = [hashtable]::new([System.StringComparer]::Ordinal)
-function New-CsVaultUserScope($value) {
-    $known = [psobject]::AsPSObject([CsVaultName]::new($value))
-    $known.pstypenames.Insert(0, 'Microsoft.Rtc.Management.Core.UserScope')
-    $script:CsVaultKnownUserScope[$value] = $known
-    return $known
-}
 $script:CsVaultConverters = @{
     'CsVault.AdminAccess' = ${function:ConvertTo-CsVaultAdminAccess}
     'CsVault.AuditLogState' = ${function:ConvertTo-CsVaultAuditLogState}
