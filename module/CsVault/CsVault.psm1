@@ -137,14 +137,16 @@ function Get-CsVaultPlace {
     return @{ Home = $folder; Pipe = $pipe; MayStart = -not ($env:CSVAULT_PIPE -or $env:CSVAULT_PIPE_OWNER) }
 }
 
-# The owner and the kind of a thing in the file system, without following a link.
-function Get-CsVaultUnixStat([string] $Path) {
+# Owner and kind of things in the file system, without following a link; nothing when one of them is not there.
+function Get-CsVaultUnixStat([string[]] $Path) {
     # Asked first: an error that is caught here would still be in the user's $Error and -ErrorVariable.
-    if (-not ([System.IO.File]::Exists($Path) -or [System.IO.Directory]::Exists($Path))) { return $null }
+    foreach ($one in $Path) {
+        if (-not ([System.IO.File]::Exists($one) -or [System.IO.Directory]::Exists($one))) { return }
+    }
     try {
-        return $ExecutionContext.InvokeProvider.Item.Get(@($Path), $true, $true)[0].UnixStat
+        foreach ($item in $ExecutionContext.InvokeProvider.Item.Get($Path, $true, $true)) { $item.UnixStat }
     } catch {
-        return $null
+        return
     }
 }
 
@@ -207,19 +209,23 @@ function Test-CsVaultListener($Cmdlet, $Place, $Pipe) {
 
 # Whether there is a pipe. One that belongs to somebody else hears nothing from us.
 function Test-CsVaultPipe($Cmdlet, $Place) {
-    $stat = Get-CsVaultUnixStat $Place.Pipe
-    if ($null -eq $stat) { return $false }
-    $owner = Get-CsVaultExpectedOwner
-    $wrong = $null
-    if ($null -eq $owner) { $wrong = "CSVAULT_PIPE_OWNER names '$env:CSVAULT_PIPE_OWNER', which is no account here" }
-    elseif ("$($stat.ItemType)" -ne 'Socket') { $wrong = "$($Place.Pipe) is not a socket" }
-    elseif ($stat.UserId -ne $owner) { $wrong = "$($Place.Pipe) belongs to the account $($stat.UserId), not to $owner" }
-    elseif (-not $env:CSVAULT_PIPE) {
-        $stat = Get-CsVaultUnixStat $Place.Home
-        if ($stat.UserId -ne $owner) { $wrong = "$($Place.Home) belongs to the account $($stat.UserId), not to $owner" }
-    }
-    if ($wrong) { Stop-CsVaultUntrusted $Cmdlet $Place $wrong }
+    # Asked at once, as each question takes its time: the pipe, where the folder must be ours the folder, and this process, whose owner we are.
+    $paths = @($Place.Pipe, $(if ($env:CSVAULT_PIPE) { $Place.Pipe } else { $Place.Home }))
+    $own = -not $env:CSVAULT_PIPE_OWNER -and [System.IO.Directory]::Exists("/proc/$PID")
+    if ($own) { $paths += "/proc/$PID" }
+    $pipe, $folder, $process = Get-CsVaultUnixStat $paths
+    if ($null -eq $pipe) { return $false }
+    $owner = if ($own) { $process.UserId } else { Get-CsVaultExpectedOwner }
+    if ($pipe.UserId -ne $owner -or $folder.UserId -ne $owner -or $pipe.ItemType -ne 'Socket') { Stop-CsVaultForeignPipe $Cmdlet $Place $owner $pipe $folder }
     return $true
+}
+
+function Stop-CsVaultForeignPipe($Cmdlet, $Place, $Owner, $Pipe, $Folder) {
+    $wrong = if ($null -eq $Owner) { "CSVAULT_PIPE_OWNER names '$env:CSVAULT_PIPE_OWNER', which is no account here" }
+    elseif ($Pipe.ItemType -ne 'Socket') { "$($Place.Pipe) is not a socket" }
+    elseif ($Pipe.UserId -ne $Owner) { "$($Place.Pipe) belongs to the account $($Pipe.UserId), not to $Owner" }
+    else { "$($Place.Home) belongs to the account $($Folder.UserId), not to $Owner" }
+    Stop-CsVaultUntrusted $Cmdlet $Place $wrong
 }
 
 # The executable: named, beside the module, in the build folder, on PATH.
@@ -294,28 +300,27 @@ function Get-CsVaultConnection($Cmdlet, [bool] $New) {
     $connection = Connect-CsVaultPipe $Cmdlet $place
     if ($null -eq $connection) { $connection = Start-CsVaultConnection $Cmdlet $place }
     $connection.Key = $key
-    $done = $false
-    $silent = $false
+    $said = $false
     try {
         Send-CsVaultJson $connection ('{"jsonrpc":"2.0","id":1,"method":"hello","params":{"protocol":' + $script:CsVaultProtocol +
             ',"client":"' + $script:CsVaultClient + '","manifests":"' + $script:CsVaultManifests + '"}}')
         $answer = Receive-CsVaultFrame $connection 60
-        $done = $true
+        $said = $null -eq $answer.error
     } catch [System.TimeoutException] {
-        $silent = $true
+        $answer = $null
     } finally {
-        if (-not $done) { $connection.Pipe.Dispose() }
+        if (-not $said) { $connection.Pipe.Dispose() }
     }
-    if ($silent) {
-        $hint = 'Find out what keeps its process (csvault) busy, or end that process and repeat; nothing was sent.'
-        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostUnavailable "The service at $($place.Pipe) does not answer." Pipe $place.Pipe $hint)
-    }
-    if ($answer.error) {
-        $connection.Pipe.Dispose()
-        Stop-CsVaultCmdlet $Cmdlet $answer.error.data
-    }
+    if (-not $said) { Stop-CsVaultHello $Cmdlet $place $answer }
     if ($DebugPreference -ne 'SilentlyContinue') { $Cmdlet.WriteDebug("Connected to $($answer.result.server), process $($answer.result.pid), at $($place.Pipe).") }
     return $connection
+}
+
+# The service said something else than hello, or nothing.
+function Stop-CsVaultHello($Cmdlet, $Place, $Answer) {
+    if ($null -ne $Answer) { Stop-CsVaultCmdlet $Cmdlet $Answer.error.data }
+    $hint = 'Find out what keeps its process (csvault) busy, or end that process and repeat; nothing was sent.'
+    Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostUnavailable "The service at $($Place.Pipe) does not answer." Pipe $Place.Pipe $hint)
 }
 
 # Keeps a connection for the next call. It is read from meanwhile: a read that ends tells that the service has gone, without an error that
@@ -365,14 +370,7 @@ function Connect-CsVaultPipe($Cmdlet, $Place) {
         $task = $pipe.ConnectAsync(300)
         while ([System.Threading.Tasks.Task]::WaitAny([System.Threading.Tasks.Task[]] @($task), 250) -lt 0) { }
         $connected = $null -eq $task.Exception
-        $reason = if (-not $connected) { $task.Exception.GetBaseException() }
-        if ($reason -is [System.UnauthorizedAccessException] -and -not $script:CsVaultOnWindows) {
-            # .NET found another account there.
-            Stop-CsVaultUntrusted $Cmdlet $Place "who listens there is not the account $(Get-CsVaultExpectedOwner)"
-        }
-        if ($reason -is [System.UnauthorizedAccessException] -or ($reason -is [System.Net.Sockets.SocketException] -and $reason.SocketErrorCode -eq 'AccessDenied')) {
-            Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostUnavailable "The pipe $($Place.Pipe) may not be opened: $($reason.Message)" Pipe $Place.Pipe)
-        }
+        if (-not $connected) { Assert-CsVaultSilence $Cmdlet $Place $task.Exception.GetBaseException() }
     } finally {
         if (-not $connected) { $pipe.Dispose() }
     }
@@ -381,12 +379,24 @@ function Connect-CsVaultPipe($Cmdlet, $Place) {
     return @{ Pipe = $pipe; Key = ''; Buffer = [byte[]]::new(65536); Start = 0; End = 0; Offset = 0; Length = 0; Call = 1; Reading = $null }
 }
 
+# Ends the cmdlet unless nobody listens, which is no error.
+function Assert-CsVaultSilence($Cmdlet, $Place, $Reason) {
+    $denied = $Reason -is [System.UnauthorizedAccessException]
+    # .NET found another account there.
+    if ($denied -and -not $script:CsVaultOnWindows) { Stop-CsVaultUntrusted $Cmdlet $Place "who listens there is not the account $(Get-CsVaultExpectedOwner)" }
+    if ($denied -or ($Reason -is [System.Net.Sockets.SocketException] -and $Reason.SocketErrorCode -eq 'AccessDenied')) {
+        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostUnavailable "The pipe $($Place.Pipe) may not be opened: $($Reason.Message)" Pipe $Place.Pipe)
+    }
+}
+
 function Send-CsVaultJson($Connection, [string] $Text) {
-    $length = $script:CsVaultUtf8.GetByteCount($Text)
-    $frame = [byte[]]::new(5 + $length)
-    [System.Buffer]::BlockCopy([System.BitConverter]::GetBytes([int] $length), 0, $frame, 0, 4)
-    $frame[4] = 74
-    $null = $script:CsVaultUtf8.GetBytes($Text, 0, $Text.Length, $frame, 5)
+    # In front are the length, which is set below, and the kind. (One call, and bytes by hand: the first of each other way takes its time.)
+    $frame = $script:CsVaultUtf8.GetBytes("`0`0`0`0J" + $Text)
+    $length = $frame.Length - 5
+    $frame[0] = $length -band 255
+    $frame[1] = ($length -shr 8) -band 255
+    $frame[2] = ($length -shr 16) -band 255
+    $frame[3] = $length -shr 24
     $task = $Connection.Pipe.WriteAsync($frame, 0, $frame.Length)
     while (-not $task.Wait(250)) { }
 }
@@ -425,12 +435,7 @@ function Receive-CsVaultFrame($Connection, [int] $Quarters) {
             }
         }
         if ($need -gt $c.Buffer.Length - $c.Start) {
-            $buffer = $c.Buffer
-            if ($need -gt $buffer.Length) { $buffer = [byte[]]::new($need + 65536) }
-            [System.Buffer]::BlockCopy($c.Buffer, $c.Start, $buffer, 0, $have)
-            $c.Buffer = $buffer
-            $c.Start = 0
-            $c.End = $have
+            Expand-CsVaultBuffer $c $need
         } elseif ($have -eq 0) {
             $c.Start = 0
             $c.End = 0
@@ -441,6 +446,18 @@ function Receive-CsVaultFrame($Connection, [int] $Quarters) {
         if ($task.Result -eq 0) { throw [System.IO.IOException]::new('the service closed the connection') }
         $c.End += $task.Result
     }
+}
+
+# Room for a frame behind what is there already of it.
+function Expand-CsVaultBuffer($Connection, [int] $Need) {
+    $c = $Connection
+    $have = $c.End - $c.Start
+    $buffer = $c.Buffer
+    if ($Need -gt $buffer.Length) { $buffer = [byte[]]::new($Need + 65536) }
+    [System.Buffer]::BlockCopy($c.Buffer, $c.Start, $buffer, 0, $have)
+    $c.Buffer = $buffer
+    $c.Start = 0
+    $c.End = $have
 }
 
 # The cmdlet by its type: a first call does not wait for the whole module that it is in. By its name where that is not possible.

@@ -25,14 +25,16 @@ function Get-CsVaultPlace {
     return @{ Home = $folder; Pipe = $pipe; MayStart = -not ($env:CSVAULT_PIPE -or $env:CSVAULT_PIPE_OWNER) }
 }
 
-# The owner and the kind of a thing in the file system, without following a link.
-function Get-CsVaultUnixStat([string] $Path) {
+# Owner and kind of things in the file system, without following a link; nothing when one of them is not there.
+function Get-CsVaultUnixStat([string[]] $Path) {
     # Asked first: an error that is caught here would still be in the user's $Error and -ErrorVariable.
-    if (-not ([System.IO.File]::Exists($Path) -or [System.IO.Directory]::Exists($Path))) { return $null }
+    foreach ($one in $Path) {
+        if (-not ([System.IO.File]::Exists($one) -or [System.IO.Directory]::Exists($one))) { return }
+    }
     try {
-        return $ExecutionContext.InvokeProvider.Item.Get(@($Path), $true, $true)[0].UnixStat
+        foreach ($item in $ExecutionContext.InvokeProvider.Item.Get($Path, $true, $true)) { $item.UnixStat }
     } catch {
-        return $null
+        return
     }
 }
 
@@ -95,19 +97,23 @@ function Test-CsVaultListener($Cmdlet, $Place, $Pipe) {
 
 # Whether there is a pipe. One that belongs to somebody else hears nothing from us.
 function Test-CsVaultPipe($Cmdlet, $Place) {
-    $stat = Get-CsVaultUnixStat $Place.Pipe
-    if ($null -eq $stat) { return $false }
-    $owner = Get-CsVaultExpectedOwner
-    $wrong = $null
-    if ($null -eq $owner) { $wrong = "CSVAULT_PIPE_OWNER names '$env:CSVAULT_PIPE_OWNER', which is no account here" }
-    elseif ("$($stat.ItemType)" -ne 'Socket') { $wrong = "$($Place.Pipe) is not a socket" }
-    elseif ($stat.UserId -ne $owner) { $wrong = "$($Place.Pipe) belongs to the account $($stat.UserId), not to $owner" }
-    elseif (-not $env:CSVAULT_PIPE) {
-        $stat = Get-CsVaultUnixStat $Place.Home
-        if ($stat.UserId -ne $owner) { $wrong = "$($Place.Home) belongs to the account $($stat.UserId), not to $owner" }
-    }
-    if ($wrong) { Stop-CsVaultUntrusted $Cmdlet $Place $wrong }
+    # Asked at once, as each question takes its time: the pipe, where the folder must be ours the folder, and this process, whose owner we are.
+    $paths = @($Place.Pipe, $(if ($env:CSVAULT_PIPE) { $Place.Pipe } else { $Place.Home }))
+    $own = -not $env:CSVAULT_PIPE_OWNER -and [System.IO.Directory]::Exists("/proc/$PID")
+    if ($own) { $paths += "/proc/$PID" }
+    $pipe, $folder, $process = Get-CsVaultUnixStat $paths
+    if ($null -eq $pipe) { return $false }
+    $owner = if ($own) { $process.UserId } else { Get-CsVaultExpectedOwner }
+    if ($pipe.UserId -ne $owner -or $folder.UserId -ne $owner -or $pipe.ItemType -ne 'Socket') { Stop-CsVaultForeignPipe $Cmdlet $Place $owner $pipe $folder }
     return $true
+}
+
+function Stop-CsVaultForeignPipe($Cmdlet, $Place, $Owner, $Pipe, $Folder) {
+    $wrong = if ($null -eq $Owner) { "CSVAULT_PIPE_OWNER names '$env:CSVAULT_PIPE_OWNER', which is no account here" }
+    elseif ($Pipe.ItemType -ne 'Socket') { "$($Place.Pipe) is not a socket" }
+    elseif ($Pipe.UserId -ne $Owner) { "$($Place.Pipe) belongs to the account $($Pipe.UserId), not to $Owner" }
+    else { "$($Place.Home) belongs to the account $($Folder.UserId), not to $Owner" }
+    Stop-CsVaultUntrusted $Cmdlet $Place $wrong
 }
 
 # The executable: named, beside the module, in the build folder, on PATH.

@@ -188,10 +188,16 @@ fn converter(manifests: &Manifests, output: &OutputTypeManifest) -> String {
             .map_or((property.r#type.as_str(), false), |kind| (kind, true));
         let made = match (manifests.output_type(kind), list) {
             (Some(inner), true) if inner.bare => {
-                format!("[object[]]@(foreach ($text in {value}) {{ {} }})", bare(inner))
+                format!(
+                    "[object[]]@(foreach ($text in {value}) {{ {} }})",
+                    bare(inner)
+                )
             }
             (Some(inner), false) if inner.bare => {
-                format!("$($text = {value}; if ($null -ne $text) {{ {} }})", bare(inner))
+                format!(
+                    "$($text = {value}; if ($null -ne $text) {{ {} }})",
+                    bare(inner)
+                )
             }
             (Some(inner), true) => {
                 format!("[object[]]@(ConvertTo-CsVault{} {value})", short(inner))
