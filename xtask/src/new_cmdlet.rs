@@ -183,6 +183,7 @@ mod tests {
             "native/cs-engine/src/cmdlets",
             "tests/pester",
             "module/CsVault/Private",
+            "module/CsVault/OnDemand",
         ] {
             fs::create_dir_all(copy.path().join(folder)).unwrap();
             for entry in fs::read_dir(root().join(folder)).unwrap().flatten() {

@@ -1,4 +1,4 @@
-# Finding the service, starting an embedded one, and making sure who listens before anything is said.
+# Finding the service, and making sure whose it is before anything is said. Starting one is in OnDemand/Host.ps1.
 
 $script:CsVaultOnWindows = $PSEdition -eq 'Desktop' -or $IsWindows
 # Windows PowerShell does not load it by itself, and a parameter has a type of it.
@@ -25,143 +25,16 @@ function Get-CsVaultPlace {
     return @{ Home = $folder; Pipe = $pipe; MayStart = -not ($env:CSVAULT_PIPE -or $env:CSVAULT_PIPE_OWNER) }
 }
 
-# Owner and kind of things in the file system, without following a link; nothing when one of them is not there.
-function Get-CsVaultUnixStat([string[]] $Path) {
-    # Asked first: an error that is caught here would still be in the user's $Error and -ErrorVariable.
-    foreach ($one in $Path) {
-        if (-not ([System.IO.File]::Exists($one) -or [System.IO.Directory]::Exists($one))) { return }
-    }
-    try {
-        foreach ($item in $ExecutionContext.InvokeProvider.Item.Get($Path, $true, $true)) { $item.UnixStat }
-    } catch {
-        return
-    }
-}
-
-# What the account that the pipe must belong to is called here: a user id, on Windows a SID. Nothing when there is no such account.
-function Get-CsVaultExpectedOwner {
-    if ($script:CsVaultOnWindows -or $env:CSVAULT_PIPE_OWNER) { return Find-CsVaultAccount $env:CSVAULT_PIPE_OWNER }
-    $own = Get-CsVaultUnixStat "/proc/$PID"
-    if ($own) { return $own.UserId }
-    return [int] (& id -u)
-}
-
-# The same for a name, or on Windows for none.
-function Find-CsVaultAccount([string] $Name) {
-    if ($script:CsVaultOnWindows) {
-        if (-not $Name) { return [System.Security.Principal.WindowsIdentity]::GetCurrent().User.Value }
-        try { return [System.Security.Principal.NTAccount]::new($Name).Translate([System.Security.Principal.SecurityIdentifier]).Value } catch { $null = $_ }
-        if ($Name -match '^S-1-[\d-]+\z') { return $Name }
-        return
-    }
-    # A name first: one may consist of digits.
-    $id = [string] (& id -u -- $Name 2>$null)
-    if ($id -notmatch '^\d+\z') { $id = $Name }
-    if ($id -match '^\d{1,10}\z') { return [long] $id }
-}
-
-function Stop-CsVaultUntrusted($Cmdlet, $Place, [string] $Wrong) {
-    Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostNotTrusted "The pipe of the service is not trusted: $Wrong." Pipe $Place.Pipe)
-}
-
-# Who listens at the other end of a new connection: the file may have been another one a moment ago. Nothing was sent yet.
-function Test-CsVaultListener($Cmdlet, $Place, $Pipe) {
-    $expected = Get-CsVaultExpectedOwner
-    $found = $null
-    try {
-        if (-not $script:CsVaultOnWindows) {
-            $socket = [System.Net.Sockets.Socket]::new([System.Net.Sockets.SafeSocketHandle]::new($Pipe.SafePipeHandle.DangerousGetHandle(), $false))
-            $credentials = [byte[]]::new(76)
-            if ($IsMacOS) {
-                # LOCAL_PEERCRED of SOL_LOCAL: a version and then the user id.
-                $null = $socket.GetRawSocketOption(0, 1, $credentials)
-            } else {
-                # SO_PEERCRED of SOL_SOCKET: a process id and then the user id.
-                $null = $socket.GetRawSocketOption(1, 17, $credentials)
-            }
-            $found = [long] [System.BitConverter]::ToUInt32($credentials, 4)
-            $socket.Dispose()
-        } elseif ($PSEdition -eq 'Desktop') {
-            $found = $Pipe.GetAccessControl().GetOwner([System.Security.Principal.SecurityIdentifier]).Value
-        } else {
-            $found = [System.IO.Pipes.PipesAclExtensions]::GetAccessControl($Pipe).GetOwner([System.Security.Principal.SecurityIdentifier]).Value
-        }
-    } catch {
-        $found = $null
-    }
-    if ($null -ne $found -and $found -eq $expected) { return }
-    $Pipe.Dispose()
-    $wrong = if ($null -eq $found) { 'the system does not tell who listens there' } else { "who listens there is the account $found, not $expected" }
-    Stop-CsVaultUntrusted $Cmdlet $Place $wrong
-}
-
 # Whether there is a pipe. One that belongs to somebody else hears nothing from us.
 function Test-CsVaultPipe($Cmdlet, $Place) {
     # Asked at once, as each question takes its time: the pipe, where the folder must be ours the folder, and this process, whose owner we are.
     $paths = @($Place.Pipe, $(if ($env:CSVAULT_PIPE) { $Place.Pipe } else { $Place.Home }))
     $own = -not $env:CSVAULT_PIPE_OWNER -and [System.IO.Directory]::Exists("/proc/$PID")
     if ($own) { $paths += "/proc/$PID" }
-    $pipe, $folder, $process = Get-CsVaultUnixStat $paths
-    if ($null -eq $pipe) { return $false }
+    # Before that, whether it is there at all: an error that is caught here would still be in the user's $Error and -ErrorVariable.
+    if (-not [System.IO.File]::Exists($Place.Pipe)) { return $false }
+    try { $pipe, $folder, $process = $ExecutionContext.InvokeProvider.Item.Get($paths, $true, $true).UnixStat } catch { return $false }
     $owner = if ($own) { $process.UserId } else { Get-CsVaultExpectedOwner }
     if ($pipe.UserId -ne $owner -or $folder.UserId -ne $owner -or $pipe.ItemType -ne 'Socket') { Stop-CsVaultForeignPipe $Cmdlet $Place $owner $pipe $folder }
     return $true
-}
-
-function Stop-CsVaultForeignPipe($Cmdlet, $Place, $Owner, $Pipe, $Folder) {
-    $wrong = if ($null -eq $Owner) { "CSVAULT_PIPE_OWNER names '$env:CSVAULT_PIPE_OWNER', which is no account here" }
-    elseif ($Pipe.ItemType -ne 'Socket') { "$($Place.Pipe) is not a socket" }
-    elseif ($Pipe.UserId -ne $Owner) { "$($Place.Pipe) belongs to the account $($Pipe.UserId), not to $Owner" }
-    else { "$($Place.Home) belongs to the account $($Folder.UserId), not to $Owner" }
-    Stop-CsVaultUntrusted $Cmdlet $Place $wrong
-}
-
-# The executable: named, beside the module, in the build folder, on PATH.
-function Find-CsVaultExecutable {
-    if ($env:CSVAULT_EXE) { return $env:CSVAULT_EXE }
-    $name = if ($script:CsVaultOnWindows) { 'csvault.exe' } else { 'csvault' }
-    $build = if ($env:CARGO_TARGET_DIR) { $env:CARGO_TARGET_DIR } else { [System.IO.Path]::Combine($PSScriptRoot, '..', '..', 'target') }
-    $beside = [System.IO.Path]::Combine($PSScriptRoot, $name)
-    if ([System.IO.File]::Exists($beside)) { return $beside }
-    $built = foreach ($profile in 'release', 'debug') {
-        $path = [System.IO.Path]::GetFullPath([System.IO.Path]::Combine($build, $profile, $name))
-        if ([System.IO.File]::Exists($path)) { [System.IO.FileInfo] $path }
-    }
-    if ($built) { return (@($built) | Sort-Object LastWriteTimeUtc -Descending)[0].FullName }
-    $found = $ExecutionContext.InvokeCommand.GetCommand($name, 'Application')
-    if ($found) { return $found.Path }
-    return $null
-}
-
-# Starts an embedded service for the current user and waits until it answers.
-function Start-CsVaultHost($Cmdlet) {
-    $executable = Find-CsVaultExecutable
-    if (-not $executable -or -not [System.IO.File]::Exists($executable)) {
-        $what = if ($executable) { "CSVAULT_EXE names $executable, and there is no such file." } else { 'The service is not running and the executable csvault was not found.' }
-        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostUnavailable $what Executable $(if ($executable) { $executable } else { 'csvault' }))
-    }
-    Write-CsVaultVerbose $Cmdlet "Starting the service with $executable."
-    $start = [System.Diagnostics.ProcessStartInfo]::new($executable, 'start')
-    $start.RedirectStandardOutput = $true
-    $start.RedirectStandardError = $true
-    $start.UseShellExecute = $false
-    $start.CreateNoWindow = $true
-    try {
-        $process = [System.Diagnostics.Process]::Start($start)
-        $output = $process.StandardOutput.ReadToEndAsync()
-        $errors = $process.StandardError.ReadToEndAsync()
-        while (-not $output.Wait(250)) { }
-        while (-not $errors.Wait(250)) { }
-        while (-not $process.WaitForExit(250)) { }
-    } catch [System.Management.Automation.MethodInvocationException] {
-        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostUnavailable "The service could not be started: $((Get-CsVaultReason $_).Message)" Executable $executable)
-    }
-    if ($process.ExitCode -eq 0) { return }
-    $report = $null
-    try { $report = ($output.Result | ConvertFrom-Json).error } catch { $report = $null }
-    if (-not $report) {
-        $said = "$($output.Result) $($errors.Result)".Trim()
-        $report = New-CsVaultReport HostUnavailable "The service could not be started: $executable ended with exit code $($process.ExitCode). $said".Trim() Executable $executable
-    }
-    Stop-CsVaultCmdlet $Cmdlet $report
 }

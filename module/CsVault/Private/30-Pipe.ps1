@@ -2,7 +2,9 @@
 
 $script:CsVaultIdle = @{}
 $script:CsVaultUtf8 = [System.Text.UTF8Encoding]::new($false, $true)
-$script:CsVaultFromJson = $null
+# What ConvertFrom-Json calls, where it is public: the first use of the cmdlet itself, and of the module that it is in, takes its time.
+$script:CsVaultJson = [type]::GetType('Microsoft.PowerShell.Commands.JsonObject, Microsoft.PowerShell.Commands.Utility')
+if ($null -ne $script:CsVaultJson -and -not $script:CsVaultJson.IsPublic) { $script:CsVaultJson = $null }
 $script:CsVaultDone = [pscustomobject]@{ id = 1; result = [pscustomobject]@{} }
 
 # A connection that said hello: one that is idle, or a new one.
@@ -36,13 +38,6 @@ function Get-CsVaultConnection($Cmdlet, [bool] $New) {
     return $connection
 }
 
-# The service said something else than hello, or nothing.
-function Stop-CsVaultHello($Cmdlet, $Place, $Answer) {
-    if ($null -ne $Answer) { Stop-CsVaultCmdlet $Cmdlet $Answer.error.data }
-    $hint = 'Find out what keeps its process (csvault) busy, or end that process and repeat; nothing was sent.'
-    Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostUnavailable "The service at $($Place.Pipe) does not answer." Pipe $Place.Pipe $hint)
-}
-
 # Keeps a connection for the next call. It is read from meanwhile: a read that ends tells that the service has gone, without an error that
 # would be in the user's $Error and -ErrorVariable.
 function Set-CsVaultIdle($Connection) {
@@ -55,19 +50,6 @@ function Set-CsVaultIdle($Connection) {
     $c.End = 0
     $c.Reading = $c.Pipe.ReadAsync($c.Buffer, 0, $c.Buffer.Length)
     $script:CsVaultIdle[$c.Key] = $c
-}
-
-# A connection to a service that is started first.
-function Start-CsVaultConnection($Cmdlet, $Place) {
-    if (-not $Place.MayStart) {
-        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostUnavailable "No service answers at $($Place.Pipe)." Pipe $Place.Pipe 'Start the service that belongs there, or unset CSVAULT_PIPE and CSVAULT_PIPE_OWNER to use your own.')
-    }
-    Start-CsVaultHost $Cmdlet
-    $connection = Connect-CsVaultPipe $Cmdlet $Place
-    if ($null -eq $connection) {
-        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostUnavailable "The service was started and does not answer at $($Place.Pipe)." Pipe $Place.Pipe)
-    }
-    return $connection
 }
 
 # $null when nobody listens.
@@ -88,7 +70,7 @@ function Connect-CsVaultPipe($Cmdlet, $Place) {
     try {
         # A wait that does not throw: that nobody listens is no error of the user's.
         $task = $pipe.ConnectAsync(300)
-        while ([System.Threading.Tasks.Task]::WaitAny([System.Threading.Tasks.Task[]] @($task), 250) -lt 0) { }
+        while (-not $task.IsCompleted) { $null = $task.AsyncWaitHandle.WaitOne(250) }
         $connected = $null -eq $task.Exception
         if (-not $connected) { Assert-CsVaultSilence $Cmdlet $Place $task.Exception.GetBaseException() }
     } finally {
@@ -97,16 +79,6 @@ function Connect-CsVaultPipe($Cmdlet, $Place) {
     if (-not $connected) { return $null }
     if ($named) { Test-CsVaultListener $Cmdlet $Place $pipe }
     return @{ Pipe = $pipe; Key = ''; Buffer = [byte[]]::new(65536); Start = 0; End = 0; Offset = 0; Length = 0; Call = 1; Reading = $null }
-}
-
-# Ends the cmdlet unless nobody listens, which is no error.
-function Assert-CsVaultSilence($Cmdlet, $Place, $Reason) {
-    $denied = $Reason -is [System.UnauthorizedAccessException]
-    # .NET found another account there.
-    if ($denied -and -not $script:CsVaultOnWindows) { Stop-CsVaultUntrusted $Cmdlet $Place "who listens there is not the account $(Get-CsVaultExpectedOwner)" }
-    if ($denied -or ($Reason -is [System.Net.Sockets.SocketException] -and $Reason.SocketErrorCode -eq 'AccessDenied')) {
-        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostUnavailable "The pipe $($Place.Pipe) may not be opened: $($Reason.Message)" Pipe $Place.Pipe)
-    }
 }
 
 function Send-CsVaultJson($Connection, [string] $Text) {
@@ -118,15 +90,6 @@ function Send-CsVaultJson($Connection, [string] $Text) {
     $frame[2] = ($length -shr 16) -band 255
     $frame[3] = $length -shr 24
     $task = $Connection.Pipe.WriteAsync($frame, 0, $frame.Length)
-    while (-not $task.Wait(250)) { }
-}
-
-# A chunk of bytes; $Frame has room for 13 bytes in front of them.
-function Send-CsVaultChunk($Connection, [byte[]] $Frame, [int] $Length) {
-    [System.Buffer]::BlockCopy([System.BitConverter]::GetBytes([int] ($Length + 8)), 0, $Frame, 0, 4)
-    $Frame[4] = 66
-    [System.Buffer]::BlockCopy([System.BitConverter]::GetBytes([long] $Connection.Call), 0, $Frame, 5, 8)
-    $task = $Connection.Pipe.WriteAsync($Frame, 0, $Length + 13)
     while (-not $task.Wait(250)) { }
 }
 
@@ -150,8 +113,8 @@ function Receive-CsVaultFrame($Connection, [int] $Quarters) {
                 $text = $script:CsVaultUtf8.GetString($c.Buffer, $c.Offset, $length)
                 # The answer to most calls, which needs no parsing.
                 if ($text -eq ('{"jsonrpc":"2.0","id":' + $c.Call + ',"result":{}}')) { return $script:CsVaultDone }
-                if ($null -eq $script:CsVaultFromJson) { $script:CsVaultFromJson = Find-CsVaultFromJson }
-                return & $script:CsVaultFromJson $text
+                if ($null -eq $script:CsVaultJson) { return Microsoft.PowerShell.Utility\ConvertFrom-Json $text }
+                return $script:CsVaultJson::ConvertFromJson($text, [ref] $null)
             }
         }
         if ($need -gt $c.Buffer.Length - $c.Start) {
@@ -165,27 +128,5 @@ function Receive-CsVaultFrame($Connection, [int] $Quarters) {
         while (-not $task.Wait(250)) { if (--$Quarters -eq 0) { throw [System.TimeoutException]::new() } }
         if ($task.Result -eq 0) { throw [System.IO.IOException]::new('the service closed the connection') }
         $c.End += $task.Result
-    }
-}
-
-# Room for a frame behind what is there already of it.
-function Expand-CsVaultBuffer($Connection, [int] $Need) {
-    $c = $Connection
-    $have = $c.End - $c.Start
-    $buffer = $c.Buffer
-    if ($Need -gt $buffer.Length) { $buffer = [byte[]]::new($Need + 65536) }
-    [System.Buffer]::BlockCopy($c.Buffer, $c.Start, $buffer, 0, $have)
-    $c.Buffer = $buffer
-    $c.Start = 0
-    $c.End = $have
-}
-
-# The cmdlet by its type: a first call does not wait for the whole module that it is in. By its name where that is not possible.
-function Find-CsVaultFromJson {
-    try {
-        $assembly = [System.Reflection.Assembly]::Load('Microsoft.PowerShell.Commands.Utility')
-        return [System.Management.Automation.CmdletInfo]::new('ConvertFrom-Json', $assembly.GetType('Microsoft.PowerShell.Commands.ConvertFromJsonCommand', $true))
-    } catch {
-        return $ExecutionContext.InvokeCommand.GetCommand('Microsoft.PowerShell.Utility\ConvertFrom-Json', 'Cmdlet')
     }
 }

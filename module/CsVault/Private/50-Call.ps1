@@ -1,14 +1,20 @@
 # One call: the request, bytes in both directions, records as they come, the answer.
 
 # Run in each cmdlet's own scope, before its work: the preferences of the script that calls it, which a function of a module does not see
-# by itself and a compiled cmdlet does.
-$script:CsVaultCallersPreferences = {
+# by itself and a compiled cmdlet does. Those that what only reads can need:
+$script:CsVaultQueryPreferences = {
     param($Cmdlet, $Bound)
     $caller = $Cmdlet.SessionState.PSVariable
     if (-not $Bound.ContainsKey('ErrorAction')) { $ErrorActionPreference = $caller.GetValue('ErrorActionPreference') }
     if (-not $Bound.ContainsKey('WarningAction')) { $WarningPreference = $caller.GetValue('WarningPreference') }
     if (-not $Bound.ContainsKey('Verbose')) { $VerbosePreference = $caller.GetValue('VerbosePreference') }
     if (-not $Bound.ContainsKey('Debug')) { $DebugPreference = $caller.GetValue('DebugPreference') }
+}
+
+# The same for what changes something or moves bytes, which asks and shows how far it is.
+$script:CsVaultCallersPreferences = {
+    param($Cmdlet, $Bound)
+    . $script:CsVaultQueryPreferences $Cmdlet $Bound
     if (-not $Bound.ContainsKey('WhatIf')) { $WhatIfPreference = $caller.GetValue('WhatIfPreference') }
     if (-not $Bound.ContainsKey('Confirm')) { $ConfirmPreference = $caller.GetValue('ConfirmPreference') }
     if (-not $Bound.ContainsKey('ProgressAction')) { $ProgressPreference = $caller.GetValue('ProgressPreference') }
@@ -66,36 +72,17 @@ function Invoke-CsVaultCall($Cmdlet, [string] $Name, $Bound, $Sent, [bool] $What
     return @{ Version = $result.version; PlanLines = $state.PlanLines; Plan = $state.Plan; Verbose = $state.Verbose }
 }
 
-# Ends the cmdlet unless the error is a lost connection and the call may be made again.
-function Assert-CsVaultLoss($Cmdlet, $ErrorRecord, [bool] $Again) {
-    $reason = Get-CsVaultReason $ErrorRecord
-    if ($reason -is [System.Management.Automation.PipelineStoppedException]) { throw $reason }
-    if (-not ($reason -is [System.IO.IOException] -or $reason -is [System.ObjectDisposedException] -or $reason -is [System.Net.Sockets.SocketException])) {
-        $Cmdlet.ThrowTerminatingError($ErrorRecord)
-    }
-    if (-not $Again) {
-        $name = $Cmdlet.MyInvocation.MyCommand.Name
-        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostLost "The service went away during $name`: $($reason.Message)." Cmdlet $name)
-    }
-    Write-CsVaultVerbose $Cmdlet 'The connection was lost before an answer came; asking once more.'
-}
-
-# What came is what was sent: as many bytes, with the same hash.
-function Assert-CsVaultBytes($Cmdlet, $Result, $State) {
-    $hash = if ($null -ne $State.Hash) { ([System.BitConverter]::ToString($State.Hash.GetHashAndReset()) -replace '-').ToLowerInvariant() } else { '' }
-    if ([long] $Result.bytes -ne $State.Bytes -or ($State.Bytes -gt 0 -and $hash -ne $Result.sha256)) {
-        $name = $Cmdlet.MyInvocation.MyCommand.Name
-        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostLost "The bytes of $name did not arrive whole." Cmdlet $name)
-    }
-}
-
 # Hands on what came: objects, bytes ($Message is $null), and what the service says.
 function Write-CsVaultMessage($Cmdlet, $Connection, $Message, $Sink, $State) {
     $record = $Message.params
     if ($record.stream -eq 'object') {
         $State.Received = $true
         $convert = $script:CsVaultConverters[$record.type]
-        foreach ($object in $(if ($convert) { & $convert $record.values } else { $record.values })) { $Cmdlet.WriteObject($object) }
+        if ($convert -is [string]) {
+            . "$script:CsVaultFolder/Generated/$convert.ps1"
+            $convert = $script:CsVaultConverters[$record.type]
+        }
+        if ($null -eq $convert) { $Cmdlet.WriteObject($record.values, $true) } else { $Cmdlet.WriteObject(@(& $convert $record.values), $true) }
     } elseif ($null -eq $Message) {
         $State.Received = $true
         Write-CsVaultChunk $Cmdlet $Connection $Sink $State
@@ -104,85 +91,4 @@ function Write-CsVaultMessage($Cmdlet, $Connection, $Message, $Sink, $State) {
     } else {
         Write-CsVaultRecord $Cmdlet $record $State
     }
-}
-
-function Write-CsVaultChunk($Cmdlet, $Connection, $Sink, $State) {
-    if ($null -eq $Sink) { return }
-    if ($null -eq $State.Hash) { $State.Hash = [System.Security.Cryptography.IncrementalHash]::CreateHash([System.Security.Cryptography.HashAlgorithmName]::SHA256) }
-    $State.Hash.AppendData($Connection.Buffer, $Connection.Offset + 8, $Connection.Length - 8)
-    $State.Bytes += $Connection.Length - 8
-    try {
-        $Sink.Write($Connection.Buffer, $Connection.Offset + 8, $Connection.Length - 8)
-    } catch {
-        # Without the name that .NET adds, which is the temporary one.
-        $why = (Get-CsVaultReason $_).Message -replace " : '[^']*'\z"
-        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileWriteFailed "The file '$($State.File)' cannot be written: $why." File $State.File)
-    }
-}
-
-function Write-CsVaultRecord($Cmdlet, $Record, $State) {
-    switch ($Record.stream) {
-        'verbose' { $State.Verbose += $Record.text; Write-CsVaultVerbose $Cmdlet $Record.text }
-        'warning' { Write-CsVaultWarning $Cmdlet $Record.text }
-        'debug' { $Cmdlet.WriteDebug($Record.text) }
-        'progress' { Write-CsVaultProgress $Cmdlet $State $Record }
-        'whatIf' {
-            $State.PlanLines++
-            $State.Plan += $Record
-            if ($State.Quiet) { return }
-            $null = $Cmdlet.ShouldProcess($Record.target, $Record.action)
-        }
-        'error' {
-            $State.Received = $true
-            $Cmdlet.WriteError((ConvertTo-CsVaultErrorRecord $Record.error))
-        }
-    }
-}
-
-# Only where it is wanted: with -Debug alone PowerShell would stop at each line and ask.
-function Write-CsVaultVerbose($Cmdlet, [string] $Text) {
-    if ($VerbosePreference -ne 'SilentlyContinue') { $Cmdlet.WriteVerbose($Text) }
-}
-
-# The same: what asks in the middle of a call makes the service wait.
-function Write-CsVaultWarning($Cmdlet, [string] $Text) {
-    if ($Cmdlet.MyInvocation.BoundParameters.ContainsKey('Debug')) { Write-Warning $Text } else { $Cmdlet.WriteWarning($Text) }
-}
-
-# Sends a stream in chunks, no more of them ahead than the service takes; returns the answer when it comes early.
-function Send-CsVaultSource($Cmdlet, $Connection, $Source, $State) {
-    $State.Credits = 16
-    $frame = [byte[]]::new(13 + 262144)
-    while ($true) {
-        try {
-            $length = $Source.Read($frame, 13, 262144)
-        } catch {
-            Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileReadFailed "The file cannot be read: $((Get-CsVaultReason $_).Message)" File "$($Source.Name)")
-        }
-        if ($length -eq 0) { break }
-        while ($State.Credits -lt 1) {
-            $message = Receive-CsVaultFrame $Connection
-            if ($message.id) { return $message }
-            Write-CsVaultMessage $Cmdlet $Connection $message $null $State
-        }
-        $State.Credits--
-        Send-CsVaultChunk $Connection $frame $length
-    }
-    Send-CsVaultJson $Connection ('{"jsonrpc":"2.0","method":"endInput","params":{"call":' + $Connection.Call + '}}')
-    return $null
-}
-
-function Write-CsVaultProgress($Cmdlet, $State, $Record) {
-    if ($null -ne $State.Progress -and $State.Progress.Elapsed.TotalMilliseconds -lt 100) { return }
-    $State.Progress = [System.Diagnostics.Stopwatch]::StartNew()
-    $State.Activity = $Record.activity
-    $progress = [System.Management.Automation.ProgressRecord]::new(1, $Record.activity, $Record.status)
-    if ($null -ne $Record.percent) { $progress.PercentComplete = $Record.percent }
-    $Cmdlet.WriteProgress($progress)
-}
-
-function Complete-CsVaultProgress($Cmdlet, $State) {
-    $progress = [System.Management.Automation.ProgressRecord]::new(1, $State.Activity, 'Done')
-    $progress.RecordType = [System.Management.Automation.ProgressRecordType]::Completed
-    try { $Cmdlet.WriteProgress($progress) } catch [System.Management.Automation.PipelineStoppedException] { Write-Debug 'stopped' }
 }

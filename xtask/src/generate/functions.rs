@@ -1,10 +1,13 @@
 //! The functions of the module: param block and comment help of each cmdlet, and one call of the runtime.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use cs_contract::{
     CmdletManifest, ParameterManifest, ParameterType, PipelineInput, Side, Transfer,
 };
+
+use super::manifests::Manifests;
 
 /// One function.
 pub fn function(cmdlet: &CmdletManifest) -> String {
@@ -166,7 +169,11 @@ fn sent(cmdlet: &CmdletManifest) -> String {
     format!("@({})", names.join(", "))
 }
 
-/// The first thing that a function does.
+/// The first thing that a function does which only reads.
+const QUERY_PREFERENCES: &str =
+    "    begin { . $script:CsVaultQueryPreferences $PSCmdlet $PSBoundParameters }\n";
+
+/// The first thing that another function does.
 const PREFERENCES: &str =
     "    begin { . $script:CsVaultCallersPreferences $PSCmdlet $PSBoundParameters }\n";
 
@@ -185,7 +192,7 @@ fn body(cmdlet: &CmdletManifest) -> String {
     match cmdlet.transfer {
         None => {
             format!(
-                "{PREFERENCES}    process {{ $null = Invoke-CsVaultCall $PSCmdlet {name} $PSBoundParameters {sent} $false $false $null $null }}\n"
+                "{QUERY_PREFERENCES}    process {{ $null = Invoke-CsVaultCall $PSCmdlet {name} $PSBoundParameters {sent} $false $false $null $null }}\n"
             )
         }
         Some(Transfer::Download) => format!(
@@ -212,25 +219,48 @@ fn body(cmdlet: &CmdletManifest) -> String {
     }
 }
 
-/// Completers of parameters whose values a cmdlet returns.
-pub fn completers(cmdlet: &CmdletManifest) -> String {
-    let mut text = String::new();
-    for parameter in &cmdlet.parameters {
-        let Some((source, property)) = parameter
-            .completer
-            .as_deref()
-            .and_then(|completer| completer.split_once('.'))
-        else {
-            continue;
-        };
+/// Completers of parameters whose values a cmdlet returns. Parameters of one name are registered together.
+pub fn completers(manifests: &Manifests) -> String {
+    let mut shared: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (cmdlet, parameter, _) in completed(manifests) {
+        shared.entry(parameter).or_default().push(quoted(&cmdlet));
+    }
+    let mut text = String::from(
+        "$script:CsVaultComplete = { param($command, $parameter, $word) Complete-CsVault $command $parameter $word }\n",
+    );
+    for (parameter, cmdlets) in shared {
         let _infallible = writeln!(
             text,
-            "Register-ArgumentCompleter -CommandName {} -ParameterName {} -ScriptBlock {{ param($command, $name, $word) Complete-CsVault {} {} $word }}",
-            quoted(&cmdlet.name()),
-            quoted(&parameter.name),
+            "Register-ArgumentCompleter -CommandName {} -ParameterName {} -ScriptBlock $script:CsVaultComplete",
+            cmdlets.join(", "),
+            quoted(parameter)
+        );
+    }
+    text
+}
+
+/// Where the values of a parameter come from: a cmdlet, and a property of what it returns.
+pub fn completions(manifests: &Manifests) -> String {
+    let mut text = String::from("$script:CsVaultCompletions = @{\n");
+    for (cmdlet, parameter, (source, property)) in completed(manifests) {
+        let _infallible = writeln!(
+            text,
+            "    {} = @({}, {})",
+            quoted(&format!("{cmdlet} {parameter}")),
             quoted(source),
             quoted(property)
         );
     }
+    text.push_str("}\n");
     text
+}
+
+/// Cmdlet, parameter, and the source of its values with the property.
+fn completed(manifests: &Manifests) -> impl Iterator<Item = (String, &str, (&str, &str))> {
+    manifests.cmdlets.iter().flat_map(|(_, cmdlet)| {
+        cmdlet.parameters.iter().filter_map(|parameter| {
+            let source = parameter.completer.as_deref()?.split_once('.')?;
+            Some((cmdlet.name(), parameter.name.as_str(), source))
+        })
+    })
 }

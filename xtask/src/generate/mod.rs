@@ -7,6 +7,7 @@ mod golden;
 pub(crate) mod manifests;
 mod module;
 mod pages;
+mod types;
 mod views;
 
 use std::fs;
@@ -89,13 +90,13 @@ fn drifted(files: &[Generated]) -> Vec<String> {
     found
 }
 
-/// Reference pages of cmdlets that are no more.
+/// Reference pages of cmdlets, and objects of types, that are no more.
 fn strangers(files: &[Generated]) -> Vec<PathBuf> {
     let known: Vec<PathBuf> = files.iter().map(|(path, _)| root().join(path)).collect();
-    let Ok(entries) = fs::read_dir(root().join("docs/cmdlets")) else {
-        return Vec::new();
-    };
-    entries
+    ["docs/cmdlets", module::GENERATED]
+        .iter()
+        .filter_map(|folder| fs::read_dir(root().join(folder)).ok())
+        .flatten()
         .flatten()
         .map(|entry| entry.path())
         .filter(|path| !known.contains(path))

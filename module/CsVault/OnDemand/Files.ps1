@@ -1,7 +1,7 @@
 # Files are the caller's: they are read and written here, with the caller's own rights, and never by the service.
 
 # The path in the file system that a parameter means, by PowerShell's own rules.
-function Resolve-CsVaultPath($Cmdlet, [string] $Path) {
+function script:Resolve-CsVaultPath($Cmdlet, [string] $Path) {
     $provider = $null
     $drive = $null
     try {
@@ -21,7 +21,7 @@ function Resolve-CsVaultPath($Cmdlet, [string] $Path) {
 }
 
 # Whether a file is there. Links are followed; what is no regular file ends the cmdlet.
-function Test-CsVaultFile($Cmdlet, [string] $Path) {
+function script:Test-CsVaultFile($Cmdlet, [string] $Path) {
     $wrong = $null
     if ([System.IO.Directory]::Exists($Path)) {
         $wrong = 'a folder'
@@ -41,7 +41,7 @@ function Test-CsVaultFile($Cmdlet, [string] $Path) {
 }
 
 # Opens a file to read it.
-function Open-CsVaultFile($Cmdlet, [string] $Path) {
+function script:Open-CsVaultFile($Cmdlet, [string] $Path) {
     $full = Resolve-CsVaultPath $Cmdlet $Path
     if (-not (Test-CsVaultFile $Cmdlet $full)) { Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileNotFound "The file '$full' does not exist." File $full) }
     try {
@@ -52,7 +52,7 @@ function Open-CsVaultFile($Cmdlet, [string] $Path) {
 }
 
 # A file on its way: written under another name in the same folder, so that its own name never shows half a file.
-function New-CsVaultFile($Cmdlet, [string] $Path, [bool] $Force) {
+function script:New-CsVaultFile($Cmdlet, [string] $Path, [bool] $Force) {
     $full = Resolve-CsVaultPath $Cmdlet $Path
     $exists = Test-CsVaultFile $Cmdlet $full
     if ($exists -and -not $Force) { Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileExists "The file '$full' exists already." File $full) }
@@ -73,7 +73,7 @@ function New-CsVaultFile($Cmdlet, [string] $Path, [bool] $Force) {
 }
 
 # A new file for its owner alone: a configuration is nobody else's business. Windows, and .NET before 7, give it the rights of its folder.
-function New-CsVaultPrivateStream([string] $Path) {
+function script:New-CsVaultPrivateStream([string] $Path) {
     if ($script:CsVaultOnWindows -or [Environment]::Version.Major -lt 7) {
         return [System.IO.FileStream]::new($Path, [System.IO.FileMode]::CreateNew, [System.IO.FileAccess]::Write, [System.IO.FileShare]::None, 4096)
     }
@@ -86,7 +86,7 @@ function New-CsVaultPrivateStream([string] $Path) {
 }
 
 # Gives the file its name, once everything is on the disk. It is its owner's alone, also where another file was that others could read.
-function Complete-CsVaultFile($Cmdlet, $File) {
+function script:Complete-CsVaultFile($Cmdlet, $File) {
     try {
         $File.Stream.Flush($true)
         $File.Stream.Dispose()
@@ -109,7 +109,7 @@ function Complete-CsVaultFile($Cmdlet, $File) {
 }
 
 # Leaves nothing behind.
-function Remove-CsVaultFile($File) {
+function script:Remove-CsVaultFile($File) {
     try { $File.Stream.Dispose() } catch { Write-Debug "The temporary file could not be closed: $_" }
     [System.IO.File]::Delete($File.Temporary)
 }

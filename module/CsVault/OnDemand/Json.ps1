@@ -1,7 +1,7 @@
 # Values of parameters as JSON text.
 
 # One value. $null, which only list parameters can be given, is an empty list.
-function ConvertTo-CsVaultJson($Value) {
+function script:ConvertTo-CsVaultJson($Value) {
     if ($null -eq $Value) { return '[]' }
     if ($Value -is [string]) {
         if ($Value -cmatch '^[A-Za-z0-9_ .:/*@=,-]*\z') { return '"' + $Value + '"' }
@@ -26,7 +26,7 @@ function ConvertTo-CsVaultJson($Value) {
 }
 
 # A list of texts; elements such as the cmdlets of a role are their names.
-function ConvertTo-CsVaultJsonList($Value) {
+function script:ConvertTo-CsVaultJsonList($Value) {
     $texts = foreach ($item in $Value) {
         if ($null -eq $item) { continue }
         $name = if ($item -is [string]) { $null } else { $item.PSObject.Properties['Name'] }

@@ -1,7 +1,7 @@
 # What the cmdlets share. The rules are the service's; here are files, bytes, and the questions to the user.
 
 # A package into a file, or as one array of bytes.
-function Invoke-CsVaultDownload($Cmdlet, [string] $Name, $Bound, [string[]] $Sent) {
+function script:Invoke-CsVaultDownload($Cmdlet, [string] $Name, $Bound, [string[]] $Sent) {
     if (-not $Bound.ContainsKey('FileName')) {
         if (-not $Bound['AsBytes']) { Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport ParameterInvalid "$Name needs -FileName or -AsBytes." Parameter AsBytes) }
         $bytes = [System.IO.MemoryStream]::new()
@@ -19,7 +19,7 @@ function Invoke-CsVaultDownload($Cmdlet, [string] $Name, $Bound, [string[]] $Sen
 }
 
 # Objects, or with -AsXml the document itself.
-function Invoke-CsVaultXmlQuery($Cmdlet, [string] $Name, $Bound, [string[]] $Sent) {
+function script:Invoke-CsVaultXmlQuery($Cmdlet, [string] $Name, $Bound, [string[]] $Sent) {
     if (-not ($Bound.ContainsKey('AsXml') -and $Bound['AsXml'])) {
         $null = Invoke-CsVaultCall $Cmdlet $Name $Bound $Sent $false $false $null $null
         return
@@ -31,7 +31,7 @@ function Invoke-CsVaultXmlQuery($Cmdlet, [string] $Name, $Bound, [string[]] $Sen
 }
 
 # A file, an XML element or bytes go to the service.
-function Invoke-CsVaultUpload($Cmdlet, [string] $Name, $Bound, [string[]] $Sent, $Bytes) {
+function script:Invoke-CsVaultUpload($Cmdlet, [string] $Name, $Bound, [string[]] $Sent, $Bytes) {
     $force = $Bound.ContainsKey('Force') -and $Bound['Force']
     $source = $null
     $from = 'the given bytes'
@@ -67,7 +67,7 @@ function Invoke-CsVaultUpload($Cmdlet, [string] $Name, $Bound, [string[]] $Sent,
 }
 
 # The topology as it is, before another one takes its place.
-function Save-CsVaultTopology($Cmdlet, [string] $Path, [bool] $Force) {
+function script:Save-CsVaultTopology($Cmdlet, [string] $Path, [bool] $Force) {
     $file = New-CsVaultFile $Cmdlet $Path $Force
     try {
         $document = Get-CsTopology -AsXml -ErrorAction Stop
@@ -80,7 +80,7 @@ function Save-CsVaultTopology($Cmdlet, [string] $Path, [bool] $Force) {
 }
 
 # A page about what was done.
-function Write-CsVaultReport($Cmdlet, $File, [string] $From, [string] $Store, $Result) {
+function script:Write-CsVaultReport($Cmdlet, $File, [string] $From, [string] $Store, $Result) {
     $escape = { param($text) [System.Security.SecurityElement]::Escape("$text") }
     $name = $Cmdlet.MyInvocation.MyCommand.Name
     $version = if ($null -ne $Result.Version) { "New version $($Result.Version) of the $Store." } else { 'Nothing was changed.' }
@@ -89,25 +89,4 @@ function Write-CsVaultReport($Cmdlet, $File, [string] $From, [string] $Store, $R
     $bytes = [System.Text.Encoding]::UTF8.GetBytes($page)
     $File.Stream.Write($bytes, 0, $bytes.Length)
     Complete-CsVaultFile $Cmdlet $File
-}
-
-# Values that a cmdlet returns, for completion. Whatever goes wrong, the prompt shows no error.
-function Complete-CsVault([string] $Source, [string] $Property, [string] $Word) {
-    try {
-        $prefix = $Word.Trim("'", '"')
-        $values = foreach ($object in (& $Source -ErrorAction Stop)) {
-            foreach ($value in $object.$Property) { if ($value.Name) { $value.Name } else { [string] $value } }
-        }
-        $seen = @{}
-        foreach ($value in $values) {
-            if ($seen.ContainsKey($value)) { continue }
-            $seen[$value] = $true
-            if ($value -like "$([System.Management.Automation.WildcardPattern]::Escape($prefix))*") {
-                $shown = if ($value -match '\s') { "'$value'" } else { $value }
-                [System.Management.Automation.CompletionResult]::new($shown, $value, 'ParameterValue', $value)
-            }
-        }
-    } catch {
-        Write-Debug "no completion: $_"
-    }
 }

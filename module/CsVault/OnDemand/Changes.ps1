@@ -2,7 +2,7 @@
 
 # Whether the user wants it. A question that nobody can answer, as without a terminal, ends the cmdlet: a method that throws only ends
 # its own statement, and what follows would be done unasked.
-function Test-CsVaultConsent($Cmdlet, [string] $Target, [string] $Action) {
+function script:Test-CsVaultConsent($Cmdlet, [string] $Target, [string] $Action) {
     try {
         return $Cmdlet.ShouldProcess($Target, $Action)
     } catch {
@@ -14,13 +14,13 @@ function Test-CsVaultConsent($Cmdlet, [string] $Target, [string] $Action) {
 }
 
 # The line of a plan that changes nothing. A call that failed has said why, and has none.
-function Write-CsVaultEmptyPlan($Cmdlet, $Result) {
+function script:Write-CsVaultEmptyPlan($Cmdlet, $Result) {
     $line = "$($Result.Verbose | Select-Object -Last 1)"
     if ($Result.PlanLines -eq 0 -and $line) { $null = $Cmdlet.ShouldProcess($line, '', '') }
 }
 
 # $Each names the parameter that stands for one thing, when each thing is asked about and is a change of its own.
-function Invoke-CsVaultChange($Cmdlet, [string] $Name, $Bound, [string[]] $Sent, [string] $Action, [string] $Each) {
+function script:Invoke-CsVaultChange($Cmdlet, [string] $Name, $Bound, [string[]] $Sent, [string] $Action, [string] $Each) {
     if ($WhatIfPreference) {
         $result = Invoke-CsVaultCall $Cmdlet $Name $Bound $Sent $true $true $null $null
         Write-CsVaultEmptyPlan $Cmdlet $result
