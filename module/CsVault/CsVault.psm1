@@ -80,6 +80,8 @@ function Test-CsVaultPipe($Cmdlet, $Place) {
 # The connection: frames of the protocol (docs/protocol.md). Every wait is cut into short ones, so that Ctrl+C is heard.
 
 $script:CsVaultIdle = @{}
+# What names the place of the service. ($env: is ten times as slow.)
+$script:CsVaultPlaceNames = 'CSVAULT_HOME', 'CSVAULT_PIPE', 'CSVAULT_PIPE_OWNER', 'XDG_DATA_HOME', 'HOME'
 $script:CsVaultUtf8 = [System.Text.UTF8Encoding]::new($false, $true)
 # What ConvertFrom-Json calls, where it is public: the first use of the cmdlet itself, and of the module that it is in, takes its time.
 $script:CsVaultJson = [type]::GetType('Microsoft.PowerShell.Commands.JsonObject, Microsoft.PowerShell.Commands.Utility')
@@ -88,9 +90,8 @@ $script:CsVaultDone = [pscustomobject]@{ id = 1; result = [pscustomobject]@{} }
 
 # A connection that said hello: one that is idle, or a new one.
 function Get-CsVaultConnection($Cmdlet, [bool] $New) {
-    # What names the place of the service. ($env: is ten times as slow.)
-    $key = [Environment]::GetEnvironmentVariable('CSVAULT_HOME') + '|' + [Environment]::GetEnvironmentVariable('CSVAULT_PIPE') + '|' +
-        [Environment]::GetEnvironmentVariable('CSVAULT_PIPE_OWNER') + '|' + [Environment]::GetEnvironmentVariable('XDG_DATA_HOME') + '|' + [Environment]::GetEnvironmentVariable('HOME')
+    $key = foreach ($name in $script:CsVaultPlaceNames) { [Environment]::GetEnvironmentVariable($name) }
+    $key = $key -join '|'
     $idle = $script:CsVaultIdle[$key]
     if (-not $New -and $null -ne $idle) {
         $script:CsVaultIdle.Remove($key)
@@ -157,7 +158,7 @@ function Connect-CsVaultPipe($Cmdlet, $Place) {
     }
     if (-not $connected) { return $null }
     if ($named) { Test-CsVaultListener $Cmdlet $Place $pipe }
-    return @{ Pipe = $pipe; Key = ''; Buffer = [byte[]]::new(65536); Start = 0; End = 0; Offset = 0; Length = 0; Call = 1; Reading = $null }
+    return @{ Pipe = $pipe; Key = ''; Buffer = [byte[]]::new(16384); Start = 0; End = 0; Offset = 0; Length = 0; Call = 1; Reading = $null }
 }
 
 function Send-CsVaultJson($Connection, [string] $Text) {
@@ -212,21 +213,16 @@ function Receive-CsVaultFrame($Connection, [int] $Quarters) {
 
 # One call: the request, bytes in both directions, records as they come, the answer.
 
-# Run in each cmdlet's own scope, before its work: the preferences of the script that calls it, which a function of a module does not see
-# by itself and a compiled cmdlet does. Those that what only reads can need:
-$script:CsVaultQueryPreferences = {
+# The preferences of the script that calls a cmdlet, which a function of a module does not see by itself and a compiled cmdlet does. What to
+# do with an error is decided in the cmdlet's own scope, and what is asked and shown in it too: this is run there, before its work. A
+# cmdlet that only reads takes ErrorActionPreference itself, and the rest is taken in Invoke-CsVaultCall.
+$script:CsVaultCallersPreferences = {
     param($Cmdlet, $Bound)
     $caller = $Cmdlet.SessionState.PSVariable
     if (-not $Bound.ContainsKey('ErrorAction')) { $ErrorActionPreference = $caller.GetValue('ErrorActionPreference') }
     if (-not $Bound.ContainsKey('WarningAction')) { $WarningPreference = $caller.GetValue('WarningPreference') }
     if (-not $Bound.ContainsKey('Verbose')) { $VerbosePreference = $caller.GetValue('VerbosePreference') }
     if (-not $Bound.ContainsKey('Debug')) { $DebugPreference = $caller.GetValue('DebugPreference') }
-}
-
-# The same for what changes something or moves bytes, which asks and shows how far it is.
-$script:CsVaultCallersPreferences = {
-    param($Cmdlet, $Bound)
-    . $script:CsVaultQueryPreferences $Cmdlet $Bound
     if (-not $Bound.ContainsKey('WhatIf')) { $WhatIfPreference = $caller.GetValue('WhatIfPreference') }
     if (-not $Bound.ContainsKey('Confirm')) { $ConfirmPreference = $caller.GetValue('ConfirmPreference') }
     if (-not $Bound.ContainsKey('ProgressAction')) { $ProgressPreference = $caller.GetValue('ProgressPreference') }
@@ -236,6 +232,11 @@ $script:CsVaultCallersPreferences = {
 # a stream of bytes to send, $Sink one for bytes that come; both may be $null. Returns the result with the number of lines of its plan in
 # PlanLines; a $Quiet plan is only returned.
 function Invoke-CsVaultCall($Cmdlet, [string] $Name, $Bound, $Sent, [bool] $WhatIf, [bool] $Changes, $Source, $Sink, [bool] $Quiet) {
+    $caller = $Cmdlet.SessionState.PSVariable
+    $given = $Cmdlet.MyInvocation.BoundParameters
+    if (-not $given.ContainsKey('WarningAction')) { $WarningPreference = $caller.GetValue('WarningPreference') }
+    if (-not $given.ContainsKey('Verbose')) { $VerbosePreference = $caller.GetValue('VerbosePreference') }
+    if (-not $given.ContainsKey('Debug')) { $DebugPreference = $caller.GetValue('DebugPreference') }
     $pairs = foreach ($parameter in $Sent) {
         if (-not $Bound.ContainsKey($parameter)) { continue }
         $value = $Bound[$parameter]
@@ -246,7 +247,7 @@ function Invoke-CsVaultCall($Cmdlet, [string] $Name, $Bound, $Sent, [bool] $What
     $parameters = '{' + ($pairs -join ',') + '}'
     $key = if ($Changes -and -not $WhatIf) { [guid]::NewGuid().ToString() } else { $null }
     for ($attempt = 1; ; $attempt++) {
-        $state = @{ Received = $false; PlanLines = 0; Plan = @(); Quiet = $Quiet; Verbose = @(); Bytes = 0L; Progress = $null; Hash = $null; File = $Bound['FileName'] }
+        $state = @{ Source = $Source; Credits = 16; Received = $false; PlanLines = 0; Plan = @(); Quiet = $Quiet; Verbose = @(); Bytes = 0L; Progress = $null; Hash = $null; File = $Bound['FileName'] }
         $connection = $null
         $finished = $false
         try {
@@ -258,11 +259,23 @@ function Invoke-CsVaultCall($Cmdlet, [string] $Name, $Bound, $Sent, [bool] $What
             if ($null -ne $Source) { $request += ',"input":true' }
             Send-CsVaultJson $connection ($request + '}}')
             $answer = $null
-            if ($null -ne $Source) { $answer = Send-CsVaultSource $Cmdlet $connection $Source $state }
             while ($null -eq $answer) {
+                if ($null -ne $state.Source -and $state.Credits -gt 0) { Send-CsVaultSource $Cmdlet $connection $state }
                 $message = Receive-CsVaultFrame $connection
-                if ($message.id) { $answer = $message }
-                else { Write-CsVaultMessage $Cmdlet $connection $message $Sink $state }
+                $record = $message.params
+                if ($message.id) {
+                    $answer = $message
+                } elseif ($record.stream -eq 'object') {
+                    $state.Received = $true
+                    $convert = $script:CsVaultConverters[$record.type]
+                    if ($convert -is [string]) {
+                        . "$script:CsVaultFolder/Generated/$convert.ps1"
+                        $convert = $script:CsVaultConverters[$record.type]
+                    }
+                    if ($null -eq $convert) { $Cmdlet.WriteObject($record.values, $true) } else { $Cmdlet.WriteObject(@(& $convert $record.values), $true) }
+                } else {
+                    Write-CsVaultMessage $Cmdlet $connection $message $Sink $state
+                }
             }
             $finished = $true
         } catch [System.IO.IOException], [System.Management.Automation.MethodInvocationException] {
@@ -282,27 +295,6 @@ function Invoke-CsVaultCall($Cmdlet, [string] $Name, $Bound, $Sent, [bool] $What
     $result = $answer.result
     if ($null -ne $Sink) { Assert-CsVaultBytes $Cmdlet $result $state }
     return @{ Version = $result.version; PlanLines = $state.PlanLines; Plan = $state.Plan; Verbose = $state.Verbose }
-}
-
-# Hands on what came: objects, bytes ($Message is $null), and what the service says.
-function Write-CsVaultMessage($Cmdlet, $Connection, $Message, $Sink, $State) {
-    $record = $Message.params
-    if ($record.stream -eq 'object') {
-        $State.Received = $true
-        $convert = $script:CsVaultConverters[$record.type]
-        if ($convert -is [string]) {
-            . "$script:CsVaultFolder/Generated/$convert.ps1"
-            $convert = $script:CsVaultConverters[$record.type]
-        }
-        if ($null -eq $convert) { $Cmdlet.WriteObject($record.values, $true) } else { $Cmdlet.WriteObject(@(& $convert $record.values), $true) }
-    } elseif ($null -eq $Message) {
-        $State.Received = $true
-        Write-CsVaultChunk $Cmdlet $Connection $Sink $State
-    } elseif ($Message.method -eq 'ack') {
-        $State.Credits += $record.chunks
-    } else {
-        Write-CsVaultRecord $Cmdlet $record $State
-    }
 }
 
 # What only some calls need is read when it is first called, and then takes the place of these.
@@ -335,10 +327,9 @@ function ConvertTo-CsVaultJson { . $script:CsVaultInJson; ConvertTo-CsVaultJson 
 $script:CsVaultInStream = "$PSScriptRoot/OnDemand/Stream.ps1"
 function Expand-CsVaultBuffer { . $script:CsVaultInStream; Expand-CsVaultBuffer @args }
 function Send-CsVaultSource { . $script:CsVaultInStream; Send-CsVaultSource @args }
-function Write-CsVaultChunk { . $script:CsVaultInStream; Write-CsVaultChunk @args }
+function Write-CsVaultMessage { . $script:CsVaultInStream; Write-CsVaultMessage @args }
 function Assert-CsVaultBytes { . $script:CsVaultInStream; Assert-CsVaultBytes @args }
 function Assert-CsVaultLoss { . $script:CsVaultInStream; Assert-CsVaultLoss @args }
-function Write-CsVaultRecord { . $script:CsVaultInStream; Write-CsVaultRecord @args }
 function Write-CsVaultVerbose { . $script:CsVaultInStream; Write-CsVaultVerbose @args }
 function Complete-CsVaultProgress { . $script:CsVaultInStream; Complete-CsVaultProgress @args }
 $script:CsVaultInTransfers = "$PSScriptRoot/OnDemand/Transfers.ps1"
@@ -468,7 +459,7 @@ function Get-CsAdminRole {
         [string] $Sid,
         [switch] $LocalStore
     )
-    begin { . $script:CsVaultQueryPreferences $PSCmdlet $PSBoundParameters }
+    begin { if (-not $PSBoundParameters.ContainsKey('ErrorAction')) { $ErrorActionPreference = $PSCmdlet.SessionState.PSVariable.GetValue('ErrorActionPreference') } }
     process { $null = Invoke-CsVaultCall $PSCmdlet 'Get-CsAdminRole' $PSBoundParameters @('Identity', 'Filter', 'Sid', 'LocalStore') $false $false $null $null }
 }
 
@@ -512,7 +503,7 @@ function Get-CsAdminRoleAssignment {
         [switch] $Force,
         [switch] $LocalStore
     )
-    begin { . $script:CsVaultQueryPreferences $PSCmdlet $PSBoundParameters }
+    begin { if (-not $PSBoundParameters.ContainsKey('ErrorAction')) { $ErrorActionPreference = $PSCmdlet.SessionState.PSVariable.GetValue('ErrorActionPreference') } }
     process { $null = Invoke-CsVaultCall $PSCmdlet 'Get-CsAdminRoleAssignment' $PSBoundParameters @('Identity', 'Force', 'LocalStore') $false $false $null $null }
 }
 
@@ -592,7 +583,7 @@ function Get-CsAuditRecord {
         [string[]] $Outcome,
         [int] $Newest
     )
-    begin { . $script:CsVaultQueryPreferences $PSCmdlet $PSBoundParameters }
+    begin { if (-not $PSBoundParameters.ContainsKey('ErrorAction')) { $ErrorActionPreference = $PSCmdlet.SessionState.PSVariable.GetValue('ErrorActionPreference') } }
     process { $null = Invoke-CsVaultCall $PSCmdlet 'Get-CsAuditRecord' $PSBoundParameters @('StartTime', 'EndTime', 'Principal', 'Cmdlet', 'Outcome', 'Newest') $false $false $null $null }
 }
 
@@ -1063,7 +1054,7 @@ function Test-CsAdminAccess {
         [string] $Scope,
         [switch] $LocalStore
     )
-    begin { . $script:CsVaultQueryPreferences $PSCmdlet $PSBoundParameters }
+    begin { if (-not $PSBoundParameters.ContainsKey('ErrorAction')) { $ErrorActionPreference = $PSCmdlet.SessionState.PSVariable.GetValue('ErrorActionPreference') } }
     process { $null = Invoke-CsVaultCall $PSCmdlet 'Test-CsAdminAccess' $PSBoundParameters @('Cmdlet', 'User', 'Scope', 'LocalStore') $false $false $null $null }
 }
 
@@ -1107,7 +1098,7 @@ function Test-CsAuditLog {
     param(
 
     )
-    begin { . $script:CsVaultQueryPreferences $PSCmdlet $PSBoundParameters }
+    begin { if (-not $PSBoundParameters.ContainsKey('ErrorAction')) { $ErrorActionPreference = $PSCmdlet.SessionState.PSVariable.GetValue('ErrorActionPreference') } }
     process { $null = Invoke-CsVaultCall $PSCmdlet 'Test-CsAuditLog' $PSBoundParameters @() $false $false $null $null }
 }
 

@@ -21,27 +21,36 @@ function script:Expand-CsVaultBuffer($Connection, [int] $Need) {
     $c.End = $have
 }
 
-# Sends a stream in chunks, no more of them ahead than the service takes; returns the answer when it comes early.
-function script:Send-CsVaultSource($Cmdlet, $Connection, $Source, $State) {
-    $State.Credits = 16
-    $frame = [byte[]]::new(13 + 262144)
-    while ($true) {
+# Sends chunks of the source while the service takes them, and at its end says so.
+function script:Send-CsVaultSource($Cmdlet, $Connection, $State) {
+    $source = $State.Source
+    if ($null -eq $State.Frame) { $State.Frame = [byte[]]::new(13 + 262144) }
+    while ($State.Credits -gt 0) {
         try {
-            $length = $Source.Read($frame, 13, 262144)
+            $length = $source.Read($State.Frame, 13, 262144)
         } catch {
-            Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileReadFailed "The file cannot be read: $((Get-CsVaultReason $_).Message)" File "$($Source.Name)")
+            Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileReadFailed "The file cannot be read: $((Get-CsVaultReason $_).Message)" File "$($source.Name)")
         }
-        if ($length -eq 0) { break }
-        while ($State.Credits -lt 1) {
-            $message = Receive-CsVaultFrame $Connection
-            if ($message.id) { return $message }
-            Write-CsVaultMessage $Cmdlet $Connection $message $null $State
+        if ($length -eq 0) {
+            $State.Source = $null
+            Send-CsVaultJson $Connection ('{"jsonrpc":"2.0","method":"endInput","params":{"call":' + $Connection.Call + '}}')
+            return
         }
         $State.Credits--
-        Send-CsVaultChunk $Connection $frame $length
+        Send-CsVaultChunk $Connection $State.Frame $length
     }
-    Send-CsVaultJson $Connection ('{"jsonrpc":"2.0","method":"endInput","params":{"call":' + $Connection.Call + '}}')
-    return $null
+}
+
+# Bytes ($Message is $null), and what the service says.
+function script:Write-CsVaultMessage($Cmdlet, $Connection, $Message, $Sink, $State) {
+    if ($null -eq $Message) {
+        $State.Received = $true
+        Write-CsVaultChunk $Cmdlet $Connection $Sink $State
+    } elseif ($Message.method -eq 'ack') {
+        $State.Credits += $Message.params.chunks
+    } else {
+        Write-CsVaultRecord $Cmdlet $Message.params $State
+    }
 }
 
 function script:Write-CsVaultChunk($Cmdlet, $Connection, $Sink, $State) {

@@ -1,20 +1,15 @@
 # One call: the request, bytes in both directions, records as they come, the answer.
 
-# Run in each cmdlet's own scope, before its work: the preferences of the script that calls it, which a function of a module does not see
-# by itself and a compiled cmdlet does. Those that what only reads can need:
-$script:CsVaultQueryPreferences = {
+# The preferences of the script that calls a cmdlet, which a function of a module does not see by itself and a compiled cmdlet does. What to
+# do with an error is decided in the cmdlet's own scope, and what is asked and shown in it too: this is run there, before its work. A
+# cmdlet that only reads takes ErrorActionPreference itself, and the rest is taken in Invoke-CsVaultCall.
+$script:CsVaultCallersPreferences = {
     param($Cmdlet, $Bound)
     $caller = $Cmdlet.SessionState.PSVariable
     if (-not $Bound.ContainsKey('ErrorAction')) { $ErrorActionPreference = $caller.GetValue('ErrorActionPreference') }
     if (-not $Bound.ContainsKey('WarningAction')) { $WarningPreference = $caller.GetValue('WarningPreference') }
     if (-not $Bound.ContainsKey('Verbose')) { $VerbosePreference = $caller.GetValue('VerbosePreference') }
     if (-not $Bound.ContainsKey('Debug')) { $DebugPreference = $caller.GetValue('DebugPreference') }
-}
-
-# The same for what changes something or moves bytes, which asks and shows how far it is.
-$script:CsVaultCallersPreferences = {
-    param($Cmdlet, $Bound)
-    . $script:CsVaultQueryPreferences $Cmdlet $Bound
     if (-not $Bound.ContainsKey('WhatIf')) { $WhatIfPreference = $caller.GetValue('WhatIfPreference') }
     if (-not $Bound.ContainsKey('Confirm')) { $ConfirmPreference = $caller.GetValue('ConfirmPreference') }
     if (-not $Bound.ContainsKey('ProgressAction')) { $ProgressPreference = $caller.GetValue('ProgressPreference') }
@@ -24,6 +19,11 @@ $script:CsVaultCallersPreferences = {
 # a stream of bytes to send, $Sink one for bytes that come; both may be $null. Returns the result with the number of lines of its plan in
 # PlanLines; a $Quiet plan is only returned.
 function Invoke-CsVaultCall($Cmdlet, [string] $Name, $Bound, $Sent, [bool] $WhatIf, [bool] $Changes, $Source, $Sink, [bool] $Quiet) {
+    $caller = $Cmdlet.SessionState.PSVariable
+    $given = $Cmdlet.MyInvocation.BoundParameters
+    if (-not $given.ContainsKey('WarningAction')) { $WarningPreference = $caller.GetValue('WarningPreference') }
+    if (-not $given.ContainsKey('Verbose')) { $VerbosePreference = $caller.GetValue('VerbosePreference') }
+    if (-not $given.ContainsKey('Debug')) { $DebugPreference = $caller.GetValue('DebugPreference') }
     $pairs = foreach ($parameter in $Sent) {
         if (-not $Bound.ContainsKey($parameter)) { continue }
         $value = $Bound[$parameter]
@@ -34,7 +34,7 @@ function Invoke-CsVaultCall($Cmdlet, [string] $Name, $Bound, $Sent, [bool] $What
     $parameters = '{' + ($pairs -join ',') + '}'
     $key = if ($Changes -and -not $WhatIf) { [guid]::NewGuid().ToString() } else { $null }
     for ($attempt = 1; ; $attempt++) {
-        $state = @{ Received = $false; PlanLines = 0; Plan = @(); Quiet = $Quiet; Verbose = @(); Bytes = 0L; Progress = $null; Hash = $null; File = $Bound['FileName'] }
+        $state = @{ Source = $Source; Credits = 16; Received = $false; PlanLines = 0; Plan = @(); Quiet = $Quiet; Verbose = @(); Bytes = 0L; Progress = $null; Hash = $null; File = $Bound['FileName'] }
         $connection = $null
         $finished = $false
         try {
@@ -46,11 +46,23 @@ function Invoke-CsVaultCall($Cmdlet, [string] $Name, $Bound, $Sent, [bool] $What
             if ($null -ne $Source) { $request += ',"input":true' }
             Send-CsVaultJson $connection ($request + '}}')
             $answer = $null
-            if ($null -ne $Source) { $answer = Send-CsVaultSource $Cmdlet $connection $Source $state }
             while ($null -eq $answer) {
+                if ($null -ne $state.Source -and $state.Credits -gt 0) { Send-CsVaultSource $Cmdlet $connection $state }
                 $message = Receive-CsVaultFrame $connection
-                if ($message.id) { $answer = $message }
-                else { Write-CsVaultMessage $Cmdlet $connection $message $Sink $state }
+                $record = $message.params
+                if ($message.id) {
+                    $answer = $message
+                } elseif ($record.stream -eq 'object') {
+                    $state.Received = $true
+                    $convert = $script:CsVaultConverters[$record.type]
+                    if ($convert -is [string]) {
+                        . "$script:CsVaultFolder/Generated/$convert.ps1"
+                        $convert = $script:CsVaultConverters[$record.type]
+                    }
+                    if ($null -eq $convert) { $Cmdlet.WriteObject($record.values, $true) } else { $Cmdlet.WriteObject(@(& $convert $record.values), $true) }
+                } else {
+                    Write-CsVaultMessage $Cmdlet $connection $message $Sink $state
+                }
             }
             $finished = $true
         } catch [System.IO.IOException], [System.Management.Automation.MethodInvocationException] {
@@ -70,25 +82,4 @@ function Invoke-CsVaultCall($Cmdlet, [string] $Name, $Bound, $Sent, [bool] $What
     $result = $answer.result
     if ($null -ne $Sink) { Assert-CsVaultBytes $Cmdlet $result $state }
     return @{ Version = $result.version; PlanLines = $state.PlanLines; Plan = $state.Plan; Verbose = $state.Verbose }
-}
-
-# Hands on what came: objects, bytes ($Message is $null), and what the service says.
-function Write-CsVaultMessage($Cmdlet, $Connection, $Message, $Sink, $State) {
-    $record = $Message.params
-    if ($record.stream -eq 'object') {
-        $State.Received = $true
-        $convert = $script:CsVaultConverters[$record.type]
-        if ($convert -is [string]) {
-            . "$script:CsVaultFolder/Generated/$convert.ps1"
-            $convert = $script:CsVaultConverters[$record.type]
-        }
-        if ($null -eq $convert) { $Cmdlet.WriteObject($record.values, $true) } else { $Cmdlet.WriteObject(@(& $convert $record.values), $true) }
-    } elseif ($null -eq $Message) {
-        $State.Received = $true
-        Write-CsVaultChunk $Cmdlet $Connection $Sink $State
-    } elseif ($Message.method -eq 'ack') {
-        $State.Credits += $record.chunks
-    } else {
-        Write-CsVaultRecord $Cmdlet $record $State
-    }
 }
