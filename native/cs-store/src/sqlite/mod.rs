@@ -1,8 +1,10 @@
 //! A store in one SQLite file: write-ahead log, every commit synchronous. One connection writes; each snapshot has a connection of its
 //! own, so that reading never waits for writing.
 
+mod commit;
 mod content;
 mod deflate;
+mod edit;
 mod export;
 mod fault;
 mod import;
@@ -26,6 +28,7 @@ use crate::{
     Change, CommitInfo, CommitRecord, ImportOutcome, NewItem, Snapshot, Store, StoreError,
     StoredRequest,
 };
+use commit::Author;
 
 /// How long a change waits for another one to end.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -72,7 +75,7 @@ impl SqliteStore {
         if store.version().0 == 0 {
             let mut events = initial().into_iter();
             let mut writer = store.lock()?;
-            let author = import::Author {
+            let author = Author {
                 principal: "csvault",
                 cmdlet: "csvault",
                 commit,
@@ -149,7 +152,7 @@ impl Store for SqliteStore {
         self.allowed(grant, Rights::Write)?;
         let mut writer = self.lock()?;
         let cmdlet = grant.cmdlet().to_string();
-        let author = commit.map(|commit| import::Author {
+        let author = commit.map(|commit| Author {
             principal: grant.principal(),
             cmdlet: &cmdlet,
             commit,
@@ -168,7 +171,7 @@ impl Store for SqliteStore {
         self.allowed(grant, Rights::Write)?;
         let mut writer = self.lock()?;
         let cmdlet = grant.cmdlet().to_string();
-        let author = commit.map(|commit| import::Author {
+        let author = commit.map(|commit| Author {
             principal: grant.principal(),
             cmdlet: &cmdlet,
             commit,

@@ -5,8 +5,9 @@ use cs_model::{ContentHash, DocumentId, ItemKey, Uuid, Version};
 use rusqlite::{Connection, TransactionBehavior};
 use sha2::{Digest, Sha256};
 
+use super::commit::{Author, close};
 use super::content::ContentWriter;
-use super::import::{Author, Edit, NewDocument, NewItem as Row, OldDocument, close};
+use super::edit::{Edit, NewDocument, NewItem as Row, OldDocument};
 use super::{int, unsigned};
 use crate::{ImportOutcome, NewItem, StoreError};
 

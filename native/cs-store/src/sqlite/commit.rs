@@ -1,0 +1,56 @@
+//! How a change of the store ends: committed in the name of its author, or rolled back.
+
+use cs_model::Version;
+use rusqlite::{Transaction, params};
+
+use super::int;
+use crate::{CommitInfo, ImportOutcome, StoreError};
+
+/// Who commits, for a commit that is to be kept.
+#[derive(Clone, Copy)]
+pub struct Author<'a> {
+    pub principal: &'a str,
+    pub cmdlet: &'a str,
+    pub commit: &'a CommitInfo,
+}
+
+/// Commits what changed, or rolls back.
+pub fn close(
+    transaction: Transaction<'_>,
+    newest: Version,
+    author: Option<Author<'_>>,
+    mut outcome: ImportOutcome,
+) -> Result<ImportOutcome, StoreError> {
+    outcome.version = if outcome.changed {
+        Version(newest.0 + 1)
+    } else {
+        newest
+    };
+    let Some(Author {
+        principal,
+        cmdlet,
+        commit,
+    }) = author
+    else {
+        transaction.rollback()?;
+        outcome.version = newest;
+        return Ok(outcome);
+    };
+    if !outcome.changed && commit.idempotency_key.is_none() {
+        transaction.rollback()?;
+        return Ok(outcome);
+    }
+    let version = int(outcome.version.0);
+    if outcome.changed {
+        transaction
+            .prepare_cached("INSERT INTO commit_log (version, time, principal, cmdlet, message) VALUES (?1, ?2, ?3, ?4, ?5)")?
+            .execute(params![version, commit.time, principal, cmdlet, commit.message])?;
+    }
+    if let Some(key) = &commit.idempotency_key {
+        transaction
+            .prepare_cached("INSERT INTO request (name, principal, cmdlet, version, changed) VALUES (?1, ?2, ?3, ?4, ?5)")?
+            .execute(params![key, principal, cmdlet, version, outcome.changed])?;
+    }
+    transaction.commit()?;
+    Ok(outcome)
+}
