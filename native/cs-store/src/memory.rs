@@ -1,21 +1,22 @@
 //! A store in memory: the plain model that the other one is compared with, and a quick store for tests.
 
+mod differences;
+mod snapshot;
+
 use std::collections::HashMap;
-use std::io::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use cs_archive::{
-    EntryPlan, PackageEvent, PackageWriter, PartRole, deflate_run, document_frame, package_length,
-};
+use cs_archive::{PackageEvent, PartRole, document_frame};
 use cs_model::{ContentHash, DocumentId, ItemKey, StoreKind, Uuid, Version};
 use cs_rbac::{Grant, Rights};
 use sha2::{Digest, Sha256};
 
-use crate::runs::{Cutter, DocumentDigest, Unit, digest_of};
 use crate::{
-    Change, ChangeKind, CommitInfo, CommitRecord, DocumentInfo, ImportOutcome, Item, NewItem,
-    Snapshot, Store, StoreError, StoredRequest,
+    Change, CommitInfo, CommitRecord, ImportOutcome, NewItem, Snapshot, Store, StoreError,
+    StoredRequest,
 };
+use differences::{count, differences};
+use snapshot::MemorySnapshot;
 
 /// Everything in memory.
 pub struct MemoryStore {
@@ -269,115 +270,6 @@ fn collect(
     }
 }
 
-/// Differences between two versions, as the other store tells them.
-fn differences(old: &Content, new: &Content) -> Vec<Change> {
-    let mut changes = Vec::new();
-    let change = |kind, document: &DocumentId, item: Option<&ItemKey>| Change {
-        kind,
-        document: document.clone(),
-        item: item.cloned(),
-    };
-    let mut last = None;
-    for document in new.documents() {
-        let place = old
-            .documents()
-            .iter()
-            .position(|other| other.id == document.id);
-        let Some((place, before)) =
-            place.and_then(|place| Some((place, old.documents().get(place)?)))
-        else {
-            changes.push(change(ChangeKind::Add, &document.id, None));
-            continue;
-        };
-        let moved = last.is_some_and(|last| place < last);
-        if !moved {
-            last = Some(place);
-        }
-        if before == document && !moved {
-            continue;
-        }
-        let first = changes.len();
-        for item in &document.items {
-            match before.items.iter().find(|other| other.key == item.key) {
-                None => changes.push(change(ChangeKind::Add, &document.id, Some(&item.key))),
-                Some(other) if other.bytes != item.bytes => {
-                    changes.push(change(ChangeKind::Change, &document.id, Some(&item.key)))
-                }
-                Some(_) => {}
-            }
-        }
-        for item in &before.items {
-            if !document.items.iter().any(|other| other.key == item.key) {
-                changes.push(change(ChangeKind::Remove, &document.id, Some(&item.key)));
-            }
-        }
-        if changes.len() == first {
-            changes.push(change(ChangeKind::Change, &document.id, None));
-        }
-    }
-    for document in old.documents() {
-        if !new.documents().iter().any(|other| other.id == document.id) {
-            changes.push(change(ChangeKind::Remove, &document.id, None));
-        }
-    }
-    changes.extend(part_differences(old, new));
-    changes
-}
-
-fn part_differences(old: &Content, new: &Content) -> Vec<Change> {
-    type Face<'a> = (&'a str, Option<&'a [u8]>, Option<(&'a [u8], &'a [u8])>);
-    fn face(part: &Part) -> Face<'_> {
-        match part {
-            Part::Opaque { name, bytes } => (name.as_str(), Some(bytes.as_slice()), None),
-            Part::Set {
-                name, head, tail, ..
-            } => (
-                name.as_str(),
-                None,
-                Some((head.as_slice(), tail.as_slice())),
-            ),
-        }
-    }
-    let before: Vec<Face<'_>> = old.parts.iter().map(face).collect();
-    let after: Vec<Face<'_>> = new.parts.iter().map(face).collect();
-    let change = |kind, name: &str| Change {
-        kind,
-        document: DocumentId::Named(name.to_owned()),
-        item: None,
-    };
-    let mut changes = Vec::new();
-    for part in &after {
-        match before.iter().find(|other| other.0 == part.0) {
-            None => changes.push(change(ChangeKind::Add, part.0)),
-            Some(other) if other != part => changes.push(change(ChangeKind::Change, part.0)),
-            Some(_) => {}
-        }
-    }
-    for part in &before {
-        if !after.iter().any(|other| other.0 == part.0) {
-            changes.push(change(ChangeKind::Remove, part.0));
-        }
-    }
-    if changes.is_empty()
-        && before != after
-        && let Some(first) = after.first()
-    {
-        changes.push(change(ChangeKind::Change, first.0));
-    }
-    changes
-}
-
-fn count(changes: &[Change]) -> ImportOutcome {
-    let of = |kind| changes.iter().filter(|change| change.kind == kind).count() as u64;
-    ImportOutcome {
-        version: Version(0),
-        changed: !changes.is_empty(),
-        added: of(ChangeKind::Add),
-        altered: of(ChangeKind::Change),
-        removed: of(ChangeKind::Remove),
-    }
-}
-
 impl Store for MemoryStore {
     fn version(&self) -> Version {
         Version(self.state().history.len() as u64)
@@ -487,152 +379,4 @@ impl Store for MemoryStore {
     fn prepare_exports(&self, _budget: u64) -> Result<u64, StoreError> {
         Ok(0)
     }
-}
-
-struct MemorySnapshot {
-    version: Version,
-    content: Arc<Content>,
-    grant: Grant,
-}
-
-fn info(document: &Document) -> DocumentInfo {
-    let item = |row: &Row| Item {
-        key: row.key.clone(),
-        signature: row.signature,
-        hash: row.hash(),
-        length: row.bytes.len() as u64,
-    };
-    DocumentInfo {
-        id: document.id.clone(),
-        items: document.items.iter().map(item).collect(),
-    }
-}
-
-impl Snapshot for MemorySnapshot {
-    fn version(&self) -> Version {
-        self.version
-    }
-
-    fn documents(&self, each: &mut dyn FnMut(DocumentInfo) -> bool) -> Result<(), StoreError> {
-        let _all_or_some = self
-            .content
-            .documents()
-            .iter()
-            .all(|document| each(info(document)));
-        Ok(())
-    }
-
-    fn document(&self, id: &DocumentId) -> Result<Option<DocumentInfo>, StoreError> {
-        Ok(self
-            .content
-            .documents()
-            .iter()
-            .find(|document| document.id == *id)
-            .map(info))
-    }
-
-    fn content(&self, hash: &ContentHash, to: &mut dyn Write) -> Result<(), StoreError> {
-        let mut rows = self
-            .content
-            .documents()
-            .iter()
-            .flat_map(|document| &document.items);
-        match rows.find(|row| row.hash() == *hash) {
-            Some(row) => to.write_all(&row.bytes).map_err(|_| StoreError::Stopped),
-            None => Err(StoreError::Damaged(format!("content {hash} is missing"))),
-        }
-    }
-
-    fn export(
-        &self,
-        begin: &mut dyn FnMut(u64) -> Result<(), ()>,
-        to: &mut dyn Write,
-    ) -> Result<(), StoreError> {
-        if self.grant.rights() < Rights::Export {
-            return Err(StoreError::NotGranted {
-                cmdlet: self.grant.cmdlet().to_string(),
-            });
-        }
-        let mut plans = Vec::new();
-        let mut runs = Vec::new();
-        for part in &self.content.parts {
-            let (name, bytes, cuts) = cut(part);
-            let mut plan = EntryPlan::new(name);
-            let mut here = Vec::new();
-            let mut rest = bytes.as_slice();
-            for length in cuts {
-                let (now, later) = rest.split_at(
-                    usize::try_from(length)
-                        .unwrap_or(rest.len())
-                        .min(rest.len()),
-                );
-                rest = later;
-                let run = deflate_run(now)?;
-                plan.add(run.crc32, run.length, run.data.len() as u64);
-                here.push(run);
-            }
-            plans.push(plan);
-            runs.push(here);
-        }
-        let length =
-            package_length(&plans).map_err(|error| StoreError::Failed(error.to_string()))?;
-        begin(length).map_err(|()| StoreError::Stopped)?;
-        let stopped = |_| StoreError::Stopped;
-        let mut writer = PackageWriter::new(to, &plans);
-        for runs in &runs {
-            writer.begin_entry().map_err(stopped)?;
-            for run in runs {
-                writer.run(&run.data).map_err(stopped)?;
-            }
-            writer.end_entry().map_err(stopped)?;
-        }
-        writer.finish().map_err(stopped)
-    }
-}
-
-/// The bytes of a part and the lengths of its runs.
-fn cut(part: &Part) -> (&str, Vec<u8>, Vec<u64>) {
-    let mut cutter = Cutter::default();
-    let mut push = |digest, length| {
-        cutter.push(Unit {
-            digest,
-            length,
-            position: 0,
-        })
-    };
-    let (name, bytes) = match part {
-        Part::Opaque { name, bytes } => {
-            push(digest_of(bytes), bytes.len() as u64);
-            (name, bytes.clone())
-        }
-        Part::Set {
-            name,
-            head,
-            tail,
-            documents,
-        } => {
-            let mut all = head.clone();
-            push(digest_of(head), head.len() as u64);
-            for document in documents {
-                let mut digest = DocumentDigest::new(&document.head);
-                all.extend(&document.head);
-                for item in &document.items {
-                    digest.item(&item.lead, &item.hash().0, item.bytes.len() as u64);
-                    all.extend(&item.lead);
-                    all.extend(&item.bytes);
-                }
-                let (digest, length) = digest.finish(&document.tail);
-                all.extend(&document.tail);
-                push(digest, length);
-            }
-            push(digest_of(tail), tail.len() as u64);
-            all.extend(tail);
-            (name, all)
-        }
-    };
-    (
-        name,
-        bytes,
-        cutter.finish().iter().map(|run| run.length).collect(),
-    )
 }
