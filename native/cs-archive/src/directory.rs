@@ -3,23 +3,25 @@
 //!
 //! The record layouts are those of the ZIP application note. A general ZIP library hides the fields that are compared here.
 
+mod end;
+mod extra_field;
+mod local_header;
+
 use std::io::{Read, Seek, SeekFrom};
 
 use crate::bytes::Fields;
 use crate::error::shown;
 use crate::names::{DOC_ITEM_SET, clean_name, leave_out_attributes, strip_folder};
 use crate::{ReadError, ReadLimits};
+use end::{End, end_of_directory};
+use extra_field::Wide;
+use local_header::local_headers;
 
 const LOCAL: u32 = 0x0403_4b50;
 const CENTRAL: u32 = 0x0201_4b50;
 const END: u32 = 0x0605_4b50;
 const END64: u32 = 0x0606_4b50;
 const LOCATOR64: u32 = 0x0706_4b50;
-const DESCRIPTOR: u32 = 0x0807_4b50;
-const END_LENGTH: u64 = 22;
-const LOCATOR64_LENGTH: u64 = 20;
-const END64_LENGTH: u64 = 56;
-const LOCAL_LENGTH: u64 = 30;
 
 /// Where a tar archive has its mark.
 const TAR_MARK_AT: u64 = 257;
@@ -58,14 +60,6 @@ struct Central {
     packed: u64,
     length: u64,
     local: u64,
-}
-
-struct End {
-    entries: u64,
-    size: u64,
-    offset: u64,
-    /// Where the directory must end.
-    at: u64,
 }
 
 /// The files of a package, in the order of their bytes.
@@ -190,128 +184,12 @@ fn looks_like_a_zip<R: Read + Seek>(input: &mut R, length: u64) -> Result<(), Re
     }
 }
 
-fn end_of_directory<R: Read + Seek>(input: &mut R, length: u64) -> Result<End, ReadError> {
-    let tail_length = length.min(END_LENGTH + u64::from(u16::MAX));
-    let tail_start = length - tail_length;
-    let tail = read_at(input, tail_start, tail_length)?;
-    // The last signature whose comment ends with the file; a second one inside its comment would be a second directory.
-    let found = tail
-        .windows(4)
-        .enumerate()
-        .rev()
-        .filter(|(_, bytes)| *bytes == END.to_le_bytes())
-        .find(|(at, _)| {
-            let comment = tail
-                .get(at + 20..at + 22)
-                .and_then(|b| <[u8; 2]>::try_from(b).ok());
-            comment.is_some_and(|comment| {
-                at + 22 + usize::from(u16::from_le_bytes(comment)) == tail.len()
-            })
-        });
-    let Some((at, _)) = found else {
-        // An end whose comment would end before the file does.
-        let followed = tail.windows(22).enumerate().any(|(at, bytes)| match bytes {
-            [b'P', b'K', 5, 6, .., low, high] => {
-                at + 22 + usize::from(u16::from_le_bytes([*low, *high])) < tail.len()
-            }
-            _ => false,
-        });
-        return Err(if followed {
-            structure("there are bytes behind its end")
-        } else {
-            truncated("the end of its directory is not there")
-        });
-    };
-    if hides_records(tail.get(at + 22..).unwrap_or_default()) {
-        return Err(structure("its comment hides records"));
-    }
-    let position = tail_start + at as u64;
-    let mut fields = Fields(tail.get(at + 4..).unwrap_or_default());
-    let mut next = || {
-        fields
-            .u16()
-            .map(u64::from)
-            .ok_or_else(|| truncated("the end of its directory is cut off"))
-    };
-    let (disk, start_disk, here, all) = (next()?, next()?, next()?, next()?);
-    let mut next = || {
-        fields
-            .u32()
-            .map(u64::from)
-            .ok_or_else(|| truncated("the end of its directory is cut off"))
-    };
-    let (size, offset) = (next()?, next()?);
-    if disk != 0 || start_disk != 0 || here != all {
-        return Err(ReadError::refused("structure", "it is one part of several"));
-    }
-    let end = match end64(input, position)? {
-        None => End {
-            entries: all,
-            size,
-            offset,
-            at: position,
-        },
-        Some(end) => {
-            let agrees = |short: u64, mask: u64, long: u64| short == mask || short == long;
-            if !agrees(all, 0xffff, end.entries)
-                || !agrees(size, 0xffff_ffff, end.size)
-                || !agrees(offset, 0xffff_ffff, end.offset)
-            {
-                return Err(structure("the two ends of its directory disagree"));
-            }
-            end
-        }
-    };
-    if end.offset.checked_add(end.size) != Some(end.at) {
-        return Err(structure("its directory is not where its end says"));
-    }
-    Ok(end)
-}
-
 /// True when a comment holds what another reader could take for a record.
 fn hides_records(comment: &[u8]) -> bool {
     let signatures = [LOCAL, CENTRAL, END, END64, LOCATOR64].map(u32::to_le_bytes);
     comment
         .windows(4)
         .any(|bytes| signatures.iter().any(|signature| bytes == signature))
-}
-
-/// The 64-bit end of the directory, when there is one in front of the other.
-fn end64<R: Read + Seek>(input: &mut R, end: u64) -> Result<Option<End>, ReadError> {
-    let Some(locator_at) = end.checked_sub(LOCATOR64_LENGTH) else {
-        return Ok(None);
-    };
-    let locator = read_at(input, locator_at, LOCATOR64_LENGTH)?;
-    let mut fields = Fields(&locator);
-    if fields.u32() != Some(LOCATOR64) {
-        return Ok(None);
-    }
-    let bad = || structure("its 64-bit end contradicts itself");
-    let (disk, at, disks) = (fields.u32(), fields.u64().ok_or_else(bad)?, fields.u32());
-    if disk != Some(0) || disks != Some(1) || at.checked_add(END64_LENGTH) != Some(locator_at) {
-        return Err(bad());
-    }
-    let record = read_at(input, at, END64_LENGTH)?;
-    let mut fields = Fields(&record);
-    let (signature, length) = (fields.u32(), fields.u64());
-    fields.bytes(4);
-    let (disk, start) = (fields.u32(), fields.u32());
-    let (here, all) = (fields.u64().ok_or_else(bad)?, fields.u64().ok_or_else(bad)?);
-    let (size, offset) = (fields.u64().ok_or_else(bad)?, fields.u64().ok_or_else(bad)?);
-    if signature != Some(END64)
-        || length != Some(END64_LENGTH - 12)
-        || disk != Some(0)
-        || start != Some(0)
-        || here != all
-    {
-        return Err(bad());
-    }
-    Ok(Some(End {
-        entries: all,
-        size,
-        offset,
-        at,
-    }))
 }
 
 fn central_directory<R: Read + Seek>(
@@ -454,189 +332,4 @@ fn regular(made_by: u16, attributes: u32, folder: bool) -> Result<(), String> {
         0x10 if !folder => Err("it is a folder with the name of a file".to_owned()),
         _ => Ok(()),
     }
-}
-
-/// The 64-bit sizes of an extra field.
-struct Wide<'a> {
-    fields: Fields<'a>,
-    present: bool,
-}
-
-impl<'a> Wide<'a> {
-    /// Looks through the extra fields; one that gives the entry another name is refused.
-    fn read(extra: &'a [u8], shown: &str, raw_name: &[u8]) -> Result<Self, ReadError> {
-        let mut all = Fields(extra);
-        let mut found = Self {
-            fields: Fields(&[]),
-            present: false,
-        };
-        while all.0.len() >= 4 {
-            let (id, length) = (all.u16(), all.u16().unwrap_or_default());
-            let Some(body) = all.bytes(usize::from(length)) else {
-                return Err(ReadError::damaged(shown, "an extra field is cut off"));
-            };
-            match id {
-                Some(1) if found.present => {
-                    return Err(ReadError::damaged(shown, "it has 64-bit fields twice"));
-                }
-                Some(1) => {
-                    found = Self {
-                        fields: Fields(body),
-                        present: true,
-                    }
-                }
-                // The version and a checksum come before the name.
-                Some(0x7075) if body.get(5..) != Some(raw_name) => {
-                    return Err(ReadError::refused(
-                        shown,
-                        "an extra field gives it another name",
-                    ));
-                }
-                _ => {}
-            }
-        }
-        Ok(found)
-    }
-
-    /// A 32-bit field, or the 64-bit one that stands for it.
-    fn size(&mut self, short: u32) -> Option<u64> {
-        if short == u32::MAX {
-            self.fields.u64()
-        } else {
-            Some(u64::from(short))
-        }
-    }
-
-    fn used_up(&self) -> bool {
-        self.fields.0.is_empty()
-    }
-}
-
-/// Compares each local header with its record in the directory; returns where the data of each begins.
-fn local_headers<R: Read + Seek>(
-    input: &mut R,
-    centrals: &[Central],
-    end: u64,
-) -> Result<Vec<u64>, ReadError> {
-    let mut places = Vec::new();
-    let mut expected = 0;
-    for (at, central) in centrals.iter().enumerate() {
-        let overlap = || {
-            ReadError::damaged(
-                &central.name,
-                "it does not follow the entry before it: overlap or gap",
-            )
-        };
-        if central.local != expected {
-            return Err(overlap());
-        }
-        let next = centrals.get(at + 1).map_or(end, |next| next.local);
-        let header_length = local_header(input, central)?;
-        let data = central.local + header_length;
-        let data_end = data
-            .checked_add(central.packed)
-            .filter(|&data_end| data_end <= next)
-            .ok_or_else(overlap)?;
-        if central.flags & 8 == 0 {
-            if data_end != next {
-                return Err(overlap());
-            }
-        } else {
-            descriptor(input, central, data_end, next)?;
-        }
-        places.push(data);
-        expected = next;
-    }
-    if expected != end {
-        return Err(structure(
-            "there are bytes between its entries and its directory",
-        ));
-    }
-    Ok(places)
-}
-
-fn local_header<R: Read + Seek>(input: &mut R, central: &Central) -> Result<u64, ReadError> {
-    let name = central.name.as_str();
-    let bytes = read_at(input, central.local, LOCAL_LENGTH)?;
-    let mut fields = Fields(&bytes);
-    let differs =
-        |what: &str| ReadError::damaged(name, format!("its two headers disagree about its {what}"));
-    if fields.u32() != Some(LOCAL) {
-        return Err(ReadError::damaged(
-            name,
-            "its header is not where the directory says",
-        ));
-    }
-    fields.bytes(2);
-    if fields.u16() != Some(central.flags) {
-        return Err(differs("flags"));
-    }
-    if fields.u16() != Some(central.method) {
-        return Err(differs("method"));
-    }
-    if fields.bytes(4) != Some(central.time.as_slice()) {
-        return Err(differs("time"));
-    }
-    let (crc32, packed, length) = (fields.u32(), fields.u32(), fields.u32());
-    let (name_length, extra_length) = (
-        fields.u16().unwrap_or_default(),
-        fields.u16().unwrap_or_default(),
-    );
-    let rest = read_at(
-        input,
-        central.local + LOCAL_LENGTH,
-        u64::from(name_length) + u64::from(extra_length),
-    )?;
-    let mut fields = Fields(&rest);
-    if fields.bytes(usize::from(name_length)) != Some(central.raw_name.as_slice()) {
-        return Err(differs("name"));
-    }
-    let mut wide = Wide::read(fields.0, name, &central.raw_name)?;
-    let streamed = central.flags & 8 != 0;
-    let agrees =
-        |found: Option<u64>, wanted: u64| found == Some(wanted) || (streamed && found == Some(0));
-    if !agrees(crc32.map(u64::from), u64::from(central.crc32)) {
-        return Err(differs("checksum"));
-    }
-    // A local header with 64-bit fields always holds both lengths.
-    let (found_length, found_packed) = (
-        length.and_then(|l| wide.size(l)),
-        packed.and_then(|p| wide.size(p)),
-    );
-    if !agrees(found_length, central.length) || !agrees(found_packed, central.packed) {
-        return Err(differs("length"));
-    }
-    Ok(LOCAL_LENGTH + u64::from(name_length) + u64::from(extra_length))
-}
-
-/// The record behind the data of an entry that was written as a stream: with or without signature, 32 or 64 bits.
-fn descriptor<R: Read + Seek>(
-    input: &mut R,
-    central: &Central,
-    from: u64,
-    to: u64,
-) -> Result<(), ReadError> {
-    let bad = |what: &str| ReadError::damaged(&central.name, format!("its data descriptor {what}"));
-    let length = to - from;
-    if !matches!(length, 12 | 16 | 20 | 24) {
-        return Err(bad("is missing, or there are bytes behind it"));
-    }
-    let bytes = read_at(input, from, length)?;
-    let mut fields = Fields(&bytes);
-    if matches!(length, 16 | 24) && fields.u32() != Some(DESCRIPTOR) {
-        return Err(bad("has no signature"));
-    }
-    let crc32 = fields.u32();
-    let (packed, content) = if length >= 20 {
-        (fields.u64(), fields.u64())
-    } else {
-        (fields.u32().map(u64::from), fields.u32().map(u64::from))
-    };
-    if crc32 != Some(central.crc32)
-        || packed != Some(central.packed)
-        || content != Some(central.length)
-    {
-        return Err(bad("disagrees with the directory"));
-    }
-    Ok(())
 }
