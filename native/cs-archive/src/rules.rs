@@ -1,9 +1,19 @@
 //! The rules of XML 1.0 and its namespaces that the tokenizer does not check, and the limits.
 
+mod attributes;
+mod characters;
+mod qualified_names;
+mod references;
+
 use crate::ReadLimits;
 use crate::decode::Form;
-use crate::namespaces::{Misdeclared, Namespaces};
+use crate::namespaces::Namespaces;
 use crate::tag::Shape;
+use characters::{check_letters, is_name, is_name_start, is_plain, is_space};
+use qualified_names::has_twins;
+use references::check_reference;
+
+pub(crate) use references::is_reference;
 
 /// Why a piece of markup is refused.
 #[derive(Debug)]
@@ -343,261 +353,10 @@ impl<'l> Rules<'l> {
             rule(format!("{} is not a name", shown(name)))
         }
     }
-
-    /// Splits the inside of a tag behind its name into attributes.
-    fn split<'t>(
-        &self,
-        mut rest: &'t str,
-        attributes: &mut Vec<RawAttribute<'t>>,
-    ) -> Result<(), Broken> {
-        loop {
-            let trimmed = skip_space(rest);
-            if trimmed.is_empty() {
-                return Ok(());
-            }
-            if trimmed.len() == rest.len() {
-                return rule("two attributes are not separated by white space");
-            }
-            let Some((name, after)) = trimmed.split_once('=') else {
-                return rule(format!("the attribute {} has no value", shown(trimmed)));
-            };
-            let name = if name.ends_with(is_space) {
-                name.trim_end_matches(is_space)
-            } else {
-                name
-            };
-            self.check_name(name)?;
-            let (quote, inside) = match skip_space(after).split_at_checked(1) {
-                Some(("\"", inside)) => ('"', inside),
-                Some(("'", inside)) => ('\'', inside),
-                _ => {
-                    let what = format!(
-                        "the value of the attribute {} is not in quotes",
-                        shown(name)
-                    );
-                    return rule(what);
-                }
-            };
-            let Some((value, behind)) = inside.split_once(quote) else {
-                return rule(format!(
-                    "the value of the attribute {} does not end",
-                    shown(name)
-                ));
-            };
-            check_value(name, value)?;
-            attributes.push(RawAttribute { name, value });
-            if attributes.len() > self.limits.attributes {
-                return limit(
-                    "attributes in one element",
-                    self.limits.attributes,
-                    "attributes",
-                );
-            }
-            rest = behind;
-        }
-    }
-
-    /// Takes in the namespaces that a tag declares.
-    fn declare(&mut self, attributes: &[RawAttribute<'_>]) -> Result<(), Broken> {
-        for attribute in attributes {
-            let prefix = match attribute.name {
-                "xmlns" => "",
-                name => match name.strip_prefix("xmlns:") {
-                    Some(prefix) if is_local(prefix) => prefix,
-                    Some(_) => return not_qualified(attribute.name),
-                    None => continue,
-                },
-            };
-            match self.namespaces.declare(prefix, attribute.value) {
-                Ok(()) => {}
-                Err(Misdeclared::Reserved) => {
-                    return rule(format!("the prefix {} is reserved", shown(prefix)));
-                }
-                Err(Misdeclared::Unbound) => {
-                    return rule(format!("the prefix {} is bound to nothing", shown(prefix)));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Every prefix must be declared, and no attribute may be there twice under two prefixes.
-    fn resolve(&self, name: &str, attributes: &[RawAttribute<'_>]) -> Result<(), Broken> {
-        let split = |name: &str| -> Result<Option<(usize, &str)>, Broken> {
-            let Some((prefix, local)) = name.split_once(':') else {
-                return Ok(None);
-            };
-            if prefix.is_empty() || !is_local(local) {
-                return not_qualified(name);
-            }
-            match self.namespaces.find(prefix) {
-                Some(uri) => Ok(Some((prefix.len() + 1, uri))),
-                None => rule(format!("the prefix {} is not declared", shown(prefix))),
-            }
-        };
-        if name.starts_with("xmlns:") {
-            return rule("an element has the prefix xmlns");
-        }
-        split(name)?;
-        if attributes.len() < 2
-            && attributes
-                .iter()
-                .all(|attribute| !attribute.name.contains(':'))
-        {
-            return Ok(());
-        }
-        let mut expanded: Vec<(&str, &str)> = Vec::new();
-        for (at, attribute) in attributes.iter().enumerate() {
-            let twice = || {
-                rule(format!(
-                    "the attribute {} is there twice",
-                    shown(attribute.name)
-                ))
-            };
-            if attributes
-                .iter()
-                .take(at)
-                .any(|other| other.name == attribute.name)
-            {
-                return twice();
-            }
-            if attribute.name.starts_with("xmlns:") {
-                continue;
-            }
-            if let Some((local, uri)) = split(attribute.name)? {
-                let key = (uri, attribute.name.get(local..).unwrap_or_default());
-                if expanded.contains(&key) {
-                    return twice();
-                }
-                expanded.push(key);
-            }
-        }
-        Ok(())
-    }
-}
-
-/// True for a name without a prefix; that it consists of letters of names was checked before.
-fn is_local(name: &str) -> bool {
-    !name.contains(':') && name.chars().next().is_some_and(is_name_start)
-}
-
-fn not_qualified<T>(name: &str) -> Result<T, Broken> {
-    rule(format!("{} is not a qualified name", shown(name)))
-}
-
-/// True when two attributes have one name. Only names that agree in length and in their ends, as far as 64 bits tell, are compared.
-fn has_twins(attributes: &[RawAttribute<'_>]) -> bool {
-    let mut seen = 0_u64;
-    attributes.iter().enumerate().any(|(at, attribute)| {
-        let bit = match attribute.name.as_bytes() {
-            [first, .., second, last] => {
-                let ends = usize::from(*first) + 5 * usize::from(*second) + 11 * usize::from(*last);
-                1 << ((ends + 3 * attribute.name.len()) % 64)
-            }
-            _ => 1,
-        };
-        let new = seen & bit == 0;
-        seen |= bit;
-        !new && attributes
-            .iter()
-            .take(at)
-            .any(|other| other.name == attribute.name)
-    })
 }
 
 /// A name in a message: short, and without control characters.
 fn shown(text: &str) -> String {
     let short: String = text.chars().take(40).collect();
     format!("'{}'", short.escape_debug())
-}
-
-/// Skips white space, of which there is mostly one blank.
-fn skip_space(text: &str) -> &str {
-    let skipped = text
-        .bytes()
-        .take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'))
-        .count();
-    text.get(skipped..).unwrap_or_default()
-}
-
-fn check_value(name: &str, value: &str) -> Result<(), Broken> {
-    if value.contains('<') {
-        return rule(format!(
-            "the value of the attribute {} holds <",
-            shown(name)
-        ));
-    }
-    let mut rest = value;
-    while let Some((_, after)) = rest.split_once('&') {
-        let Some((reference, behind)) = after.split_once(';') else {
-            return rule(format!(
-                "the value of the attribute {} holds a bare &",
-                shown(name)
-            ));
-        };
-        check_reference(reference)?;
-        rest = behind;
-    }
-    check_letters(value)
-}
-
-fn check_reference(name: &str) -> Result<(), Broken> {
-    if is_reference(name) {
-        Ok(())
-    } else if name.starts_with('#') {
-        rule(format!("the reference {} is no character", shown(name)))
-    } else {
-        rule(format!("the entity {} is not known", shown(name)))
-    }
-}
-
-/// True for what names a predefined entity or a character.
-pub(crate) fn is_reference(name: &str) -> bool {
-    let Some(digits) = name.strip_prefix('#') else {
-        return matches!(name, "lt" | "gt" | "amp" | "quot" | "apos");
-    };
-    let number = match digits.strip_prefix('x') {
-        Some(hex) if hex.bytes().all(|b| b.is_ascii_hexdigit()) => {
-            u32::from_str_radix(hex, 16).ok()
-        }
-        None if digits.bytes().all(|b| b.is_ascii_digit()) => digits.parse().ok(),
-        _ => None,
-    };
-    number.and_then(char::from_u32).is_some_and(is_letter)
-}
-
-fn check_letters(text: &str) -> Result<(), Broken> {
-    if is_plain(text) || text.chars().all(is_letter) {
-        return Ok(());
-    }
-    rule("there is a character that XML does not allow")
-}
-
-/// Almost all text has no control characters, no bracket, and not the byte that the two exceptions of Unicode begin with.
-fn is_plain(text: &str) -> bool {
-    let plain = |byte: u8| {
-        (byte >= 0x20 || matches!(byte, b'\t' | b'\n' | b'\r')) & !matches!(byte, b']' | 0xef)
-    };
-    text.bytes().fold(true, |all, byte| all & plain(byte))
-}
-
-fn is_letter(letter: char) -> bool {
-    matches!(letter, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..='\u{10ffff}')
-}
-
-fn is_space(letter: char) -> bool {
-    matches!(letter, ' ' | '\t' | '\r' | '\n')
-}
-
-fn is_name_start(letter: char) -> bool {
-    letter.is_ascii_alphabetic()
-        || matches!(letter, ':' | '_' | '\u{c0}'..='\u{d6}' | '\u{d8}'..='\u{f6}' | '\u{f8}'..='\u{2ff}' | '\u{370}'..='\u{37d}'
-            | '\u{37f}'..='\u{1fff}' | '\u{200c}'..='\u{200d}' | '\u{2070}'..='\u{218f}' | '\u{2c00}'..='\u{2fef}'
-            | '\u{3001}'..='\u{d7ff}' | '\u{f900}'..='\u{fdcf}' | '\u{fdf0}'..='\u{fffd}' | '\u{10000}'..='\u{effff}')
-}
-
-fn is_name(letter: char) -> bool {
-    is_name_start(letter)
-        || letter.is_ascii_digit()
-        || matches!(letter, '-' | '.' | '\u{b7}' | '\u{300}'..='\u{36f}' | '\u{203f}'..='\u{2040}')
 }
