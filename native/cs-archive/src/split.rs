@@ -1,14 +1,16 @@
 //! `DocItemSet.xml` as documents and items. Every byte goes into exactly one event, so that the events put together are the part.
 
-use cs_model::{Authority, ContentHash, DocumentId, DocumentKey, ItemKey, ScopeClass, Uuid};
+mod document;
+
+use cs_model::{ContentHash, DocumentKey, ItemKey, Uuid};
 use memchr::memrchr;
 use sha2::{Digest, Sha256};
 
-use crate::error::shown;
 use crate::item_key::{KeyReader, value};
 use crate::rules::RawAttribute;
 use crate::scan::{Sink, Token};
 use crate::{PackageEvent, PackageSummary, ReadError, ReadLimits};
+use document::{Document, is_topology};
 
 /// The most bytes of an item in one event.
 pub const CHUNK_BYTES: usize = 256 * 1024;
@@ -38,28 +40,6 @@ pub struct Splitter<'a> {
     item: Option<Item>,
     /// The room of the last item's chunk.
     room: Vec<u8>,
-}
-
-#[derive(Default)]
-struct Document {
-    name: Option<String>,
-    key: Key,
-    /// What a payload without a key is known to be.
-    known: Option<DocumentKey>,
-    begun: bool,
-    frame: Vec<u8>,
-    items: u64,
-    count: Option<u64>,
-}
-
-/// The parts of a document's key.
-#[derive(Default)]
-struct Key {
-    scope: Option<String>,
-    namespace: Option<String>,
-    element: Option<String>,
-    class: Option<String>,
-    authority: Option<String>,
 }
 
 struct Item {
@@ -173,16 +153,7 @@ impl<'a> Splitter<'a> {
     fn end_document(&mut self) -> Result<(), ReadError> {
         self.announce()?;
         if let Some(document) = self.document.take() {
-            if let Some(count) = document.count
-                && count != document.items
-            {
-                let name = shown(&document.name.unwrap_or_default());
-                let what = format!(
-                    "The document {name} says that it holds {count} items; it holds {}.",
-                    document.items
-                );
-                self.summary.warnings.push(what);
-            }
+            self.summary.warnings.extend(document.miscounted());
             (self.out)(PackageEvent::DocumentEnd {
                 tail: document.frame,
             })?;
@@ -197,15 +168,8 @@ impl<'a> Splitter<'a> {
             return Ok(());
         };
         document.begun = true;
-        let key = document.key.document_key().or(document.known.take());
-        let id = match (key, &document.name) {
-            (Some(key), _) => DocumentId::Keyed(key),
-            (None, Some(name)) => DocumentId::parse(name),
-            (None, None) => DocumentId::Named(format!("#{number}")),
-        };
-        let of_user = |name: &String| name.starts_with("urn:lcd:") || name.starts_with("urn:hcd:");
-        let is_of_user = document.name.as_ref().is_some_and(of_user);
-        self.summary.user_data += u64::from(is_of_user);
+        let id = document.id(number);
+        self.summary.user_data += u64::from(document.is_of_user());
         let (name, head) = (document.name.clone(), std::mem::take(&mut document.frame));
         (self.out)(PackageEvent::DocumentStart { id, name, head })
     }
@@ -402,20 +366,6 @@ impl Sink for Splitter<'_> {
     }
 }
 
-impl Key {
-    fn document_key(&self) -> Option<DocumentKey> {
-        Some(DocumentKey {
-            namespace: self.namespace.clone()?,
-            element: self.element.clone().filter(|element| !element.is_empty())?,
-            authority: Authority {
-                class: self.class.clone()?,
-                id: self.authority.clone()?,
-            },
-            scope: ScopeClass::from(self.scope.as_deref()?),
-        })
-    }
-}
-
 impl Item {
     fn keep(
         &mut self,
@@ -471,17 +421,6 @@ fn bare_key(number: u64) -> ItemKey {
     } else {
         ItemKey(format!("#{number}"))
     }
-}
-
-/// True for the topology in its own namespace, which is known without a key.
-fn is_topology(name: &str, attributes: &[RawAttribute<'_>]) -> bool {
-    let topology = DocumentKey::topology();
-    let declaration = match name.rsplit_once(':') {
-        Some((prefix, _)) => format!("xmlns:{prefix}"),
-        None => "xmlns".to_owned(),
-    };
-    local(name) == topology.element
-        && attribute(attributes, &declaration).is_some_and(|found| found == topology.namespace)
 }
 
 /// True for text that is more than white space, for references and for CDATA sections.
