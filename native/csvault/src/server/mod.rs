@@ -3,6 +3,7 @@
 mod call;
 mod connection;
 mod frames;
+mod invoke;
 mod message;
 mod outbox;
 mod pipe;
