@@ -8,7 +8,8 @@ use cs_contract::{CallId, ErrorId, ErrorReport, InvokeParams, InvokeResult};
 use cs_engine::Call;
 use cs_rbac::Caller;
 
-use super::call::{CallState, InlineIo, PipeIo};
+use super::call::CallState;
+use super::call_io::{InlineIo, PipeIo};
 use super::message::{FAILED, error_frame, result_frame};
 use super::service::{CallSlot, Service};
 

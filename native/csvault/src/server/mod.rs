@@ -1,6 +1,7 @@
 //! The pipe server: one thread receives and answers, calls that may take time have their own.
 
 mod call;
+mod call_io;
 mod connection;
 mod frames;
 mod invoke;

@@ -13,7 +13,8 @@ use cs_rbac::Caller;
 use cs_store::Store;
 use tokio::sync::{Notify, watch};
 
-use super::call::{CallState, InputRules, StopReason};
+use super::call::{CallState, StopReason};
+use super::call_io::InputRules;
 use super::outbox::Outbox;
 use crate::directory::Accounts;
 use crate::peer::{Peer, PrincipalId};

@@ -10,7 +10,8 @@ use cs_contract::{
 };
 use serde::Deserialize;
 
-use super::call::{CallState, PipeIo, StopReason, Taken};
+use super::call::{CallState, StopReason, Taken};
+use super::call_io::PipeIo;
 use super::connection::send;
 use super::invoke::{Calling, Calls, fault_of_ours, run_inline, run_on_thread};
 use super::message::{
