@@ -1,10 +1,11 @@
 //! `cargo xtask demo`: the main job at a prompt, on a sample deployment in a temporary home.
 
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::Outcome;
-use crate::workspace::{executable, find_pwsh, root};
+use crate::workspace::{ELSEWHERE, executable, find_pwsh, own_service_only, root};
 
 /// Options of the command.
 #[derive(clap::Args)]
@@ -47,14 +48,20 @@ pub fn run(options: &Options) -> Outcome {
         None => through_the_executable(&places),
     };
     let stopped = ran(csvault(&places).arg("stop"));
-    shown?;
-    stopped?;
+    if let Err(fault) = shown.and(stopped) {
+        let folder = places.folder.display();
+        return Err(format!("{fault}\nwhat the demo made so far is in {folder}"));
+    }
     println!();
     if pwsh.is_some() {
         println!("Open the prompt yourself, on the same store:");
         println!("  {}", prompt_line(&places));
     } else {
-        println!("Without PowerShell on PATH the cmdlets ran through `csvault run`. Go on with:");
+        let why = match options.without_powershell {
+            true => "As you asked,",
+            false => "Without PowerShell on PATH",
+        };
+        println!("{why} the cmdlets ran through `csvault run`. Go on with:");
         println!("  {}", run_line(&places));
     }
     println!();
@@ -77,7 +84,7 @@ fn at_the_prompt(pwsh: &Path, places: &Places) -> Outcome {
         .arg(&places.folder)
         .env("CSVAULT_HOME", &places.home)
         .env("CSVAULT_EXE", &places.executable);
-    ran(&mut command)
+    ran(own_service_only(&mut command))
 }
 
 /// The same job where there is no PowerShell.
@@ -90,10 +97,6 @@ fn through_the_executable(places: &Places) -> Outcome {
         (
             "The sample deployment comes in.",
             &["Import-CsConfiguration", "-FileName", "Litware.zip"],
-        ),
-        (
-            "The roles made here, and what their members may run.",
-            &["Get-CsAdminRole", "-Filter", "Redmond*"],
         ),
         (
             "The whole configuration goes into one file.",
@@ -126,12 +129,37 @@ fn through_the_executable(places: &Places) -> Outcome {
             &["Get-CsTopology", "-LocalStore"],
         ),
     ];
-    for (title, arguments) in steps {
+    for (at, (title, arguments)) in steps.iter().enumerate() {
         println!("\n# {title}\n$ csvault run {}", typed(arguments));
         ran(csvault(places).arg("run").args(*arguments))?;
+        if at == 0 {
+            who_may_export(places)?;
+        }
     }
     println!("\n# The service.\n$ csvault status");
     ran(csvault(places).arg("status"))
+}
+
+/// The role query: what a script does with the roles as JSON.
+fn who_may_export(places: &Places) -> Outcome {
+    let cmdlet = "Export-CsConfiguration";
+    println!("\n# Which roles, custom ones included, may run the export?");
+    println!(
+        "$ csvault run Get-CsAdminRole --output json   # and of these the ones with {cmdlet} among their Cmdlets:"
+    );
+    let output = csvault(places)
+        .args(["run", "Get-CsAdminRole", "--output", "json"])
+        .output()
+        .map_err(|error| format!("csvault could not be run: {error}"))?;
+    let roles: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout)
+        .map_err(|error| format!("csvault run Get-CsAdminRole gave no JSON: {error}"))?;
+    for role in &roles {
+        let holds = |cmdlets: &Vec<serde_json::Value>| cmdlets.iter().any(|held| held == cmdlet);
+        if role["Cmdlets"].as_array().is_some_and(holds) {
+            println!("{}", role["Identity"].as_str().unwrap_or_default());
+        }
+    }
+    Ok(())
 }
 
 /// Words as they are typed at a shell, which would make file names of a wildcard.
@@ -151,6 +179,7 @@ fn csvault(places: &Places) -> Command {
     command
         .current_dir(&places.folder)
         .env("CSVAULT_HOME", &places.home);
+    own_service_only(&mut command);
     command
 }
 
@@ -164,7 +193,30 @@ fn ran(command: &mut Command) -> Outcome {
 }
 
 fn quoted(path: &Path) -> String {
-    format!("'{}'", path.display())
+    let text = path.display().to_string();
+    let inner = if cfg!(windows) {
+        text.replace('\'', "''")
+    } else {
+        text.replace('\'', r"'\''")
+    };
+    format!("'{inner}'")
+}
+
+/// Variables of a pasted line, with those taken back that name another service.
+fn set(variables: &[(&str, String)]) -> String {
+    let elsewhere = ELSEWHERE
+        .iter()
+        .filter(|name| std::env::var_os(name).is_some())
+        .map(|name| (*name, if cfg!(windows) { "''" } else { "" }.to_owned()));
+    let mut line = String::new();
+    for (name, value) in variables.iter().cloned().chain(elsewhere) {
+        let _infallible = if cfg!(windows) {
+            write!(line, "$env:{name}={value}; ")
+        } else {
+            write!(line, "{name}={value} ")
+        };
+    }
+    line
 }
 
 /// What a user pastes into a shell of this machine.
@@ -172,20 +224,28 @@ fn prompt_line(places: &Places) -> String {
     let (home, exe) = (quoted(&places.home), quoted(&places.executable));
     let script = quoted(&root().join("xtask/demo/demo.ps1"));
     let (module, folder) = (quoted(&root().join("module")), quoted(&places.folder));
-    let pwsh =
-        format!("pwsh -NoExit -NoProfile -File {script} -Module {module} -Folder {folder} -Prompt");
-    if cfg!(windows) {
-        format!("$env:CSVAULT_HOME={home}; $env:CSVAULT_EXE={exe}; {pwsh}")
-    } else {
-        format!("CSVAULT_HOME={home} CSVAULT_EXE={exe} {pwsh}")
-    }
+    let variables = set(&[("CSVAULT_HOME", home), ("CSVAULT_EXE", exe)]);
+    format!(
+        "{variables}pwsh -NoExit -NoProfile -File {script} -Module {module} -Folder {folder} -Prompt"
+    )
 }
 
 fn run_line(places: &Places) -> String {
     let (home, exe) = (quoted(&places.home), quoted(&places.executable));
-    if cfg!(windows) {
-        format!("$env:CSVAULT_HOME={home}; & {exe} run Get-CsAdminRole")
-    } else {
-        format!("CSVAULT_HOME={home} {exe} run Get-CsAdminRole")
+    let call = if cfg!(windows) { "& " } else { "" };
+    format!(
+        "{}{call}{exe} run Get-CsAdminRole",
+        set(&[("CSVAULT_HOME", home)])
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn a_path_can_be_pasted_whatever_is_in_it() {
+        assert_eq!(quoted(Path::new("/t/it's a b")), r"'/t/it'\''s a b'");
     }
 }

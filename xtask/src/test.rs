@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::Outcome;
-use crate::workspace::{executable, find_pwsh, root};
+use crate::workspace::{executable, find_pwsh, own_service_only, root};
 
 /// Options of the command.
 #[derive(clap::Args)]
@@ -61,6 +61,7 @@ fn rust_tests(tally: &mut Tally) -> Outcome {
         .args(["test", "--workspace", "--no-fail-fast", "--color=never"])
         .args(["--", "--show-output"])
         .current_dir(root());
+    own_service_only(&mut command);
     let status = read_lines(command, &mut |line| {
         if let Some(counts) = line.strip_prefix("test result: ") {
             tally.passed += number_before(counts, " passed");
@@ -99,6 +100,7 @@ fn pester_tests(tally: &mut Tally) -> Outcome {
         .arg(root().join("tests/pester/run.ps1"))
         .env("CSVAULT_EXE", executable)
         .current_dir(root());
+    own_service_only(&mut command);
     let mut counted = false;
     let status = read_lines(command, &mut |line| {
         if let Some(reason) = line.strip_prefix("skipped: ") {

@@ -9,9 +9,21 @@ pub fn root() -> PathBuf {
     here.parent().map_or(here.clone(), PathBuf::from)
 }
 
-/// The build folder.
+/// The build folder. A relative one is the workspace's, from where cargo is called here.
 pub fn target() -> PathBuf {
-    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+    let named = std::env::var_os("CARGO_TARGET_DIR").filter(|named| !named.is_empty());
+    root().join(named.unwrap_or_else(|| "target".into()))
+}
+
+/// Variables that name a service elsewhere.
+pub const ELSEWHERE: [&str; 2] = ["CSVAULT_PIPE", "CSVAULT_PIPE_OWNER"];
+
+/// Whatever service the user's own variables name, what is done here leaves it alone.
+pub fn own_service_only(command: &mut Command) -> &mut Command {
+    for name in ELSEWHERE {
+        command.env_remove(name);
+    }
+    command
 }
 
 /// PowerShell, when it is on PATH.
@@ -34,4 +46,21 @@ pub fn executable(package: &str) -> Result<PathBuf, String> {
     }
     let name = format!("{package}{}", std::env::consts::EXE_SUFFIX);
     Ok(target().join("debug").join(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_service_that_variables_name_is_left_alone() {
+        let mut command = Command::new("csvault");
+        command.env("CSVAULT_PIPE", "/own.sock");
+        own_service_only(&mut command);
+        let kept: Vec<_> = command
+            .get_envs()
+            .filter(|(_, value)| value.is_some())
+            .collect();
+        assert_eq!(kept, []);
+    }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::Bench;
 use super::tools::{on_core, output, run_quietly};
+use crate::workspace::own_service_only;
 
 /// A running service; it ends with its value.
 pub struct Host {
@@ -30,7 +31,7 @@ impl Host {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::null());
-        let mut child = command
+        let mut child = own_service_only(&mut command)
             .spawn()
             .map_err(|error| format!("csvault serve: {error}"))?;
         let mut line = String::new();
@@ -53,6 +54,7 @@ impl Host {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.csvault);
         command.args(arguments).env("CSVAULT_HOME", &self.home);
+        own_service_only(&mut command);
         command
     }
 

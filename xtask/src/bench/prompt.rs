@@ -5,7 +5,7 @@ use std::process::Command;
 use super::host::Host;
 use super::tools::{output, ratio};
 use super::{Bench, Row};
-use crate::workspace::{find_pwsh, root};
+use crate::workspace::{find_pwsh, own_service_only, root};
 
 /// The import with the first call above the import of an empty module, as a part of 250 ms; a later call against the least that a
 /// script can do for the same answer.
@@ -26,7 +26,7 @@ pub fn rows(bench: &Bench) -> Result<Vec<Row>, String> {
             .arg(host.socket())
             .env("CSVAULT_HOME", &host.home)
             .env("CSVAULT_EXE", &bench.csvault);
-        let text = output(&mut command)?;
+        let text = output(own_service_only(&mut command))?;
         text.trim()
             .parse()
             .map_err(|_| format!("no number: {text}"))

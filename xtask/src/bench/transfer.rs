@@ -9,6 +9,7 @@ use cs_archive::{PackageEvent, ReadLimits};
 use super::host::Host;
 use super::tools::{build, median, need, on_core, output, ratio, run_quietly, time};
 use super::{Bench, Row};
+use crate::workspace::own_service_only;
 
 const MIB: f64 = 1024.0 * 1024.0;
 
@@ -77,7 +78,7 @@ pub fn exports(bench: &Bench) -> Result<Vec<Row>, String> {
                 .args(["run", "Export-CsConfiguration", "-Force", "-FileName"])
                 .arg(&out)
                 .env("CSVAULT_HOME", &host.home);
-            time(&mut command)
+            time(own_service_only(&mut command))
         };
         let found = ratio(bench.rounds, &mut export, &mut || {
             time(&mut gzip(Some("0"), &input)?)
