@@ -7,6 +7,7 @@ mod golden;
 pub(crate) mod manifests;
 mod module;
 mod pages;
+mod text;
 mod types;
 mod views;
 
