@@ -2,6 +2,7 @@
 //! are not what the manifests say.
 
 pub(crate) mod embedded;
+mod faults;
 mod functions;
 mod golden;
 pub(crate) mod manifests;
