@@ -115,9 +115,8 @@ fn check_name(name: &str) -> Result<(&str, &str), String> {
 
 /// Names differ in more than their case, because PowerShell does not look at it.
 fn refuse_existing(root: &Path, name: &str) -> Outcome {
-    let folder = root.join("manifests/cmdlets");
-    let entries =
-        fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    let folder = "manifests/cmdlets";
+    let entries = fs::read_dir(root.join(folder)).map_err(|error| format!("{folder}: {error}"))?;
     let wanted = format!("{name}.json");
     let found = entries
         .flatten()
@@ -126,7 +125,7 @@ fn refuse_existing(root: &Path, name: &str) -> Outcome {
     match found {
         None => Ok(()),
         Some(file) => Err(format!(
-            "the cmdlet is there already: manifests/cmdlets/{}",
+            "the cmdlet is there already: {folder}/{}",
             file.display()
         )),
     }
@@ -172,33 +171,7 @@ fn files(verb: &str, noun: &str, effect: Effect) -> [File; 3] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::generate;
-
-    /// A copy of what `new-cmdlet` and `generate` read.
-    fn copy() -> tempfile::TempDir {
-        let copy = tempfile::tempdir().unwrap();
-        for folder in [
-            "manifests/cmdlets",
-            "manifests/types",
-            "native/cs-engine/src/cmdlets",
-            "tests/pester",
-            "module/CsVault/Private",
-            "module/CsVault/OnDemand",
-        ] {
-            fs::create_dir_all(copy.path().join(folder)).unwrap();
-            for entry in fs::read_dir(root().join(folder)).unwrap().flatten() {
-                fs::copy(
-                    entry.path(),
-                    copy.path().join(folder).join(entry.file_name()),
-                )
-                .unwrap();
-            }
-        }
-        for file in ["manifests/roles.json", "manifests/catalog.json"] {
-            fs::copy(root().join(file), copy.path().join(file)).unwrap();
-        }
-        copy
-    }
+    use crate::generate::tests::{all, copy};
 
     fn new(root: &Path, cmdlet: &str, effect: Option<Effect>) -> Result<[File; 3], String> {
         let cmdlet = cmdlet.to_owned();
@@ -206,7 +179,7 @@ mod tests {
     }
 
     fn generated(root: &Path, path: &str) -> String {
-        let mut files = generate::all(root).unwrap().into_iter();
+        let mut files = all(root).unwrap().into_iter();
         files.find(|(found, _)| found == path).unwrap().1
     }
 
@@ -246,7 +219,7 @@ mod tests {
     #[test]
     fn names_that_would_not_do_are_refused_and_nothing_is_written() {
         let copy = copy();
-        let before = generate::all(copy.path()).unwrap();
+        let before = all(copy.path()).unwrap();
         for (cmdlet, said) in [
             ("", "is not a cmdlet name"),
             ("Get-", "is not a cmdlet name"),
@@ -272,7 +245,7 @@ mod tests {
             let error = new(copy.path(), cmdlet, None).err().unwrap();
             assert!(error.contains(said), "{cmdlet}: {error}");
         }
-        assert_eq!(generate::all(copy.path()).unwrap(), before);
+        assert_eq!(all(copy.path()).unwrap(), before);
     }
 
     #[test]

@@ -33,8 +33,16 @@ pub fn function(cmdlet: &CmdletManifest) -> String {
     text
 }
 
+/// PowerShell ends such a string at the quotes of a typesetter too; two of a kind are one in it.
 fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
+    let mut quoted = String::from("'");
+    for letter in text.chars() {
+        if matches!(letter, '\'' | '\u{2018}'..='\u{201B}') {
+            quoted.push(letter);
+        }
+        quoted.push(letter);
+    }
+    quoted + "'"
 }
 
 fn help(cmdlet: &CmdletManifest) -> String {

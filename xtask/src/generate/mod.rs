@@ -2,16 +2,21 @@
 //! are not what the manifests say.
 
 pub(crate) mod embedded;
+mod faults;
 mod functions;
 mod golden;
 pub(crate) mod manifests;
 mod module;
 mod pages;
+mod strangers;
+#[cfg(test)]
+pub(crate) mod tests;
+mod text;
 mod types;
 mod views;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::Outcome;
 use crate::workspace::root;
@@ -30,88 +35,82 @@ pub(crate) type Generated = (String, String);
 
 /// Runs it.
 pub fn run(options: &Options) -> Outcome {
-    let files = all(&root())?;
     if options.check {
-        let drifted = drifted(&files);
-        return if drifted.is_empty() {
-            println!("{} generated files are as the manifests say", files.len());
-            Ok(())
-        } else {
-            Err(format!(
-                "run `cargo xtask generate`; not as the manifests say: {}",
-                drifted.join(", ")
-            ))
-        };
+        let count = check(&root())?;
+        println!("{count} generated files are as the manifests say");
+        Ok(())
+    } else {
+        write(&root())
+    }
+}
+
+/// Writes the files of the workspace at `root` that are not as they should be, and removes those that are no more.
+fn write(root: &Path) -> Outcome {
+    let manifests = Manifests::read(root)?;
+    let files = files(&manifests, root)?;
+    let (outdated, faults) = strangers::strangers(root, &files);
+    // Before anything is written: a fault leaves everything as it was.
+    if !faults.is_empty() {
+        return Err(faults.join("\n"));
     }
     for (path, text) in &files {
-        let path = root().join(path);
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        let fail = |error: std::io::Error| format!("{path}: {error}");
+        let place = root.join(path);
+        if let Some(folder) = place.parent() {
+            fs::create_dir_all(folder).map_err(fail)?;
         }
-        if fs::read(&path).ok().as_deref() != Some(text.as_bytes()) {
-            fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
-            println!("wrote {}", path.display());
+        if differs(root, path, text) {
+            fs::write(&place, text).map_err(fail)?;
+            println!("wrote {path}");
         }
     }
-    for path in strangers(&files) {
-        fs::remove_file(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-        println!("removed {}", path.display());
+    for path in &outdated {
+        fs::remove_file(root.join(path)).map_err(|error| format!("{path}: {error}"))?;
+        println!("removed {path}");
+    }
+    for orphan in strangers::orphans(root, &manifests) {
+        println!("{orphan}");
     }
     Ok(())
 }
 
-/// Every generated file of the workspace at `root`.
-pub(crate) fn all(root: &Path) -> Result<Vec<Generated>, String> {
+/// The number of generated files of the workspace at `root`; an error when something is not as the manifests say.
+fn check(root: &Path) -> Result<usize, String> {
     let manifests = Manifests::read(root)?;
-    let mut files = embedded::files(&manifests);
-    files.extend(module::files(&manifests, root)?);
-    files.extend(views::files(&manifests));
-    files.extend(pages::files(&manifests));
-    files.extend(golden::files(&manifests));
+    let files = files(&manifests, root)?;
+    let mut drifted: Vec<String> = files
+        .iter()
+        .filter(|(path, text)| differs(root, path, text))
+        .map(|(path, _)| path.clone())
+        .collect();
+    let (outdated, mut faults) = strangers::strangers(root, &files);
+    drifted.extend(outdated);
+    faults.extend(strangers::orphans(root, &manifests));
+    if !drifted.is_empty() {
+        faults.push(format!(
+            "run `cargo xtask generate`; not as the manifests say: {}",
+            drifted.join(", ")
+        ));
+    }
+    if faults.is_empty() {
+        Ok(files.len())
+    } else {
+        Err(faults.join("\n"))
+    }
+}
+
+/// Every generated file of the workspace at `root`.
+fn files(manifests: &Manifests, root: &Path) -> Result<Vec<Generated>, String> {
+    let mut files = embedded::files(manifests);
+    files.extend(module::files(manifests, root)?);
+    files.extend(views::files(manifests));
+    files.extend(pages::files(manifests));
+    files.extend(golden::files(manifests));
     files.extend(manifests::schemas()?);
     Ok(files)
 }
 
-/// Files that differ, are missing, or should not be there.
-fn drifted(files: &[Generated]) -> Vec<String> {
-    let differs = |path: &str, text: &str| {
-        fs::read(root().join(path)).ok().as_deref() != Some(text.as_bytes())
-    };
-    let mut found: Vec<String> = files
-        .iter()
-        .filter(|(path, text)| differs(path, text))
-        .map(|(path, _)| path.clone())
-        .collect();
-    found.extend(
-        strangers(files)
-            .iter()
-            .map(|path| path.display().to_string()),
-    );
-    found
-}
-
-/// Reference pages of cmdlets, and objects of types, that are no more.
-fn strangers(files: &[Generated]) -> Vec<PathBuf> {
-    let known: Vec<PathBuf> = files.iter().map(|(path, _)| root().join(path)).collect();
-    ["docs/cmdlets", module::GENERATED]
-        .iter()
-        .filter_map(|folder| fs::read_dir(root().join(folder)).ok())
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| !known.contains(path))
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn generated_files_are_as_the_manifests_say() {
-        let files = super::all(&crate::workspace::root()).unwrap();
-        assert_eq!(
-            super::drifted(&files),
-            Vec::<String>::new(),
-            "run `cargo xtask generate`"
-        );
-    }
+/// Whether a file is missing or has another text.
+fn differs(root: &Path, path: &str, text: &str) -> bool {
+    fs::read(root.join(path)).ok().as_deref() != Some(text.as_bytes())
 }

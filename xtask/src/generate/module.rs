@@ -2,13 +2,13 @@
 
 use std::fmt::Write;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use cs_contract::{ErrorId, PROTOCOL_VERSION};
 
 use super::Generated;
 use super::functions::{completers, completions, function};
-use super::manifests::Manifests;
+use super::manifests::{Manifests, names};
 use super::types;
 
 /// The first line of each file.
@@ -76,24 +76,21 @@ fn script(manifests: &Manifests, root: &Path) -> Result<String, String> {
     Ok(text)
 }
 
-/// The hand-written files of a folder of the module, in their order: path from the module's folder, and text.
+/// The hand-written scripts of a folder of the module, in their order: path from the root of the workspace, and text. What else is
+/// there is no part of the module.
 fn hand_written(root: &Path, folder: &str) -> Result<Vec<Generated>, String> {
-    let folder = root.join(MODULE).join(folder);
-    let fail = |error: std::io::Error| format!("{}: {error}", folder.display());
-    let mut paths: Vec<_> = fs::read_dir(&folder)
-        .map_err(fail)?
-        .flatten()
-        .map(|entry| entry.path())
-        .collect();
-    paths.sort();
-    let read = |path: PathBuf| {
-        let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy();
-        Ok((
-            name.replace('\\', "/"),
-            fs::read_to_string(&path).map_err(fail)?,
-        ))
+    let folder = format!("{MODULE}/{folder}");
+    let names = names(root, &folder)?.into_iter();
+    let paths = names.map(|name| format!("{folder}/{name}"));
+    let script = |path: &String| {
+        let end = Path::new(path).extension();
+        end.is_some_and(|end| end.eq_ignore_ascii_case("ps1")) && !root.join(path).is_dir()
     };
-    paths.into_iter().map(read).collect()
+    let read = |path: String| match fs::read_to_string(root.join(&path)) {
+        Ok(text) => Ok((path, text)),
+        Err(error) => Err(format!("{path}: {error}")),
+    };
+    paths.filter(script).map(read).collect()
 }
 
 /// A function for each one in the files on demand that is called from elsewhere: it reads the file, whose function replaces it, and
@@ -118,10 +115,18 @@ fn stubs(text: &str, on_demand: &[Generated]) -> Result<String, String> {
             "$script:CsVaultIn{variable} = \"$PSScriptRoot{file}\""
         );
         for line in part.lines() {
-            let Some(rest) = line.strip_prefix("function ") else {
+            // An indented one is most likely inside an `if`, and would be lost as well.
+            let Some((word, rest)) = line.trim_start().split_once(' ') else {
                 continue;
             };
-            let name = rest.split([' ', '(']).next().unwrap_or_default();
+            if !word.eq_ignore_ascii_case("function") {
+                continue;
+            }
+            let name = rest
+                .trim_start()
+                .split([' ', '('])
+                .next()
+                .unwrap_or_default();
             let Some(name) = name.strip_prefix("script:") else {
                 return Err(format!(
                     "{path}: write `function script:{name}`, so that it stays when the file was read"
@@ -214,10 +219,14 @@ mod tests {
 
     #[test]
     fn a_function_that_would_go_with_the_stub_is_refused() {
-        let said = of("", "function Get-One { }\n").unwrap_err();
-        assert_eq!(
-            said,
-            "module/CsVault/OnDemand/A.ps1: write `function script:Get-One`, so that it stays when the file was read"
-        );
+        for part in [
+            "function Get-One { }\n",
+            "if ($true) {\n    Function  Get-One { }\n}\n",
+        ] {
+            assert_eq!(
+                of("", part).unwrap_err(),
+                "module/CsVault/OnDemand/A.ps1: write `function script:Get-One`, so that it stays when the file was read"
+            );
+        }
     }
 }

@@ -20,9 +20,9 @@ pub fn files(manifests: &Manifests) -> Vec<Generated> {
     files
 }
 
-/// What a user writes for a type.
-pub fn type_name(kind: ParameterType) -> &'static str {
-    match kind {
+/// What a user writes for the type of a parameter.
+fn type_name(parameter: &ParameterManifest) -> &str {
+    match parameter.r#type {
         ParameterType::Switch => "SwitchParameter",
         ParameterType::StringList => "String[]",
         ParameterType::Int32 => "Int32",
@@ -30,7 +30,10 @@ pub fn type_name(kind: ParameterType) -> &'static str {
         ParameterType::Bytes => "Byte[]",
         ParameterType::Xml => "XElement",
         ParameterType::ListModifier => "PSListModifier",
-        ParameterType::Instance => "Role",
+        ParameterType::Instance => {
+            let of = parameter.instance_of.as_deref().unwrap_or("Object");
+            of.rsplit('.').next().unwrap_or(of)
+        }
         ParameterType::String | ParameterType::PathToWrite | ParameterType::PathToRead => "String",
     }
 }
@@ -69,7 +72,7 @@ fn syntax(cmdlet: &CmdletManifest, set: &str) -> String {
         };
         let value = match parameter.r#type {
             ParameterType::Switch => name,
-            other => format!("{name} <{}>", type_name(other)),
+            _ => format!("{name} <{}>", type_name(parameter)),
         };
         let mandatory = place.is_some_and(|place| place.mandatory);
         let _infallible = if mandatory {
@@ -171,7 +174,7 @@ fn page(manifests: &Manifests, cmdlet: &CmdletManifest) -> String {
 }
 
 fn facts(parameter: &ParameterManifest) -> String {
-    let mut facts = vec![format!("Type: {}", type_name(parameter.r#type))];
+    let mut facts = vec![format!("Type: {}", type_name(parameter))];
     for place in &parameter.sets {
         let set = if place.set == "__AllParameterSets" {
             "all sets".to_owned()
@@ -219,4 +222,18 @@ fn errors() -> String {
         );
     }
     page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instance_is_of_the_last_word_of_its_type() {
+        let parameter: ParameterManifest = serde_json::from_value(serde_json::json!({
+            "name": "Instance", "type": "Instance", "help": "A thing.", "instanceOf": "CsVault.Big.Thing"
+        }))
+        .unwrap();
+        assert_eq!(type_name(&parameter), "Thing");
+    }
 }

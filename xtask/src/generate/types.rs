@@ -9,6 +9,7 @@ use cs_contract::{OutputTypeManifest, PropertyManifest};
 use super::Generated;
 use super::manifests::Manifests;
 use super::module::{GENERATED, MARK};
+use super::text;
 
 /// A file for each type of object that a cmdlet returns, with the types of which it consists.
 pub fn files(manifests: &Manifests) -> Vec<Generated> {
@@ -98,11 +99,7 @@ fn parts<'a>(
 /// A value that is more than a text: it has a name, and prints and compares as the original's does.
 fn class(output: &OutputTypeManifest) -> String {
     let property = only_property(output);
-    let shown = output
-        .text
-        .clone()
-        .unwrap_or_default()
-        .replace(&format!("{{{property}}}"), &format!("$($this.{property})"));
+    let shown = text::script(output.text.as_deref().unwrap_or_default());
     let class = class_name(output);
     format!(
         "class {class} {{\n    [string] ${property}\n    [string] ToString() {{ return \"{shown}\" }}\n    [bool] Equals([object] $other) {{ return $null -ne $other -and ($this.{property} -eq \"$other\" -or $this.ToString() -eq \"$other\") }}\n    [int] GetHashCode() {{ return $this.{property}.ToLowerInvariant().GetHashCode() }}\n}}\n\n"

@@ -6,6 +6,7 @@ use cs_contract::OutputTypeManifest;
 
 use super::Generated;
 use super::manifests::Manifests;
+use super::text;
 
 /// The file. A set of properties is read faster than a format, and PowerShell makes the same list or table of it.
 pub fn files(manifests: &Manifests) -> Vec<Generated> {
@@ -47,14 +48,27 @@ fn text(output: &OutputTypeManifest) -> String {
     let Some(text) = output.text.as_ref().filter(|_| !output.bare) else {
         return String::new();
     };
-    let mut script = text.clone();
-    for property in &output.properties {
-        script = script.replace(
-            &format!("{{{}}}", property.name),
-            &format!("$($this.{})", property.name),
-        );
-    }
+    let script = text::script(text)
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;");
     format!(
         "      <ScriptMethod>\n        <Name>ToString</Name>\n        <Script>\"{script}\"</Script>\n      </ScriptMethod>\n"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_a_text_are_words_in_xml_and_in_powershell() {
+        let output: OutputTypeManifest = serde_json::from_value(serde_json::json!({
+            "name": "CsVault.Thing", "description": "A thing.", "properties": [], "text": "\"<{Name}>\" & $5"
+        }))
+        .unwrap();
+        let text = text(&output);
+        let said = "<Script>\"`\"&lt;$($this.Name)&gt;`\" &amp; `$5\"</Script>";
+        assert!(text.contains(said), "{text}");
+    }
 }
