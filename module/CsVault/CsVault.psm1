@@ -8,25 +8,6 @@ $script:CsVaultProtocol = 1
 $script:CsVaultManifests = 'fb659f8b44526333d88a28a328547403760ffa7f84486eacadd9d2c60ea9c32c'
 $script:CsVaultClient = 'CsVault module 0.1.0'
 
-class CsVaultCmdletType {
-    [string] $Name
-    [string] ToString() { return "Name=$($this.Name)" }
-    [bool] Equals([object] $other) { return $null -ne $other -and ($this.Name -eq "$other" -or $this.ToString() -eq "$other") }
-    [int] GetHashCode() { return $this.Name.ToLowerInvariant().GetHashCode() }
-}
-
-class CsVaultName {
-    [string] $Name
-    [string] ToString() { return "$($this.Name)" }
-    [bool] Equals([object] $other) { return $null -ne $other -and ($this.Name -eq "$other" -or $this.ToString() -eq "$other") }
-    [int] GetHashCode() { return $this.Name.ToLowerInvariant().GetHashCode() }
-}
-
-# One object for each text: roles share most of their cmdlets.
-$script:CsVaultKnownCmdletType = [hashtable]::new([System.StringComparer]::Ordinal)
-$script:CsVaultKnownConfigScope = [hashtable]::new([System.StringComparer]::Ordinal)
-$script:CsVaultKnownUserScope = [hashtable]::new([System.StringComparer]::Ordinal)
-
 # What makes the objects of a type; before the first one its file, which puts the function here.
 $script:CsVaultConverters = @{
     'CsVault.AdminAccess' = 'AdminAccess'
@@ -36,11 +17,32 @@ $script:CsVaultConverters = @{
     'Microsoft.Rtc.Management.Deploy.Internal.DefaultTopology' = 'DefaultTopology'
 }
 
+# Files of functions that only some calls need, read when the first of them is called.
+
+$script:CsVaultPartsRead = @{}
+
+# A file whose functions did not take the places of those that read it is gone, or of another version of the module.
+function Read-CsVaultPart([string] $File) {
+    if ($script:CsVaultPartsRead[$File] -or -not [System.IO.File]::Exists($File)) { Stop-CsVaultLostPart $File }
+    . $File
+    $script:CsVaultPartsRead[$File] = $true
+}
+
+function Stop-CsVaultLostPart([string] $File) {
+    $text = "A file of the module CsVault is gone or of another version: $File."
+    $record = [System.Management.Automation.ErrorRecord]::new([System.IO.FileNotFoundException]::new($text), 'ProtocolMismatch', 'ResourceUnavailable', $File)
+    $record.ErrorDetails = [System.Management.Automation.ErrorDetails]::new($text)
+    $record.ErrorDetails.RecommendedAction = 'The module was replaced or removed while this prompt was open: open a new one, or import the module again with -Force.'
+    # The cmdlet's own, from its scope.
+    if ($PSCmdlet) { $PSCmdlet.ThrowTerminatingError($record) }
+    throw $record
+}
+
 # Finding the service, and making sure whose it is before anything is said. Starting one is in OnDemand/Host.ps1.
 
 $script:CsVaultOnWindows = $PSEdition -eq 'Desktop' -or $IsWindows
 # Windows PowerShell does not load it by itself, and a parameter has a type of it.
-if ($PSEdition -eq 'Desktop') { Add-Type -AssemblyName System.Xml.Linq }
+if ($PSEdition -eq 'Desktop') { Microsoft.PowerShell.Utility\Add-Type -AssemblyName System.Xml.Linq }
 
 # Where the service is: the folder of its data and the name of its pipe.
 function Get-CsVaultPlace {
@@ -257,19 +259,21 @@ function Invoke-CsVaultCall($Cmdlet, [string] $Name, $Bound, $Sent, [bool] $What
             if ($WhatIf) { $request += ',"whatIf":true' }
             if ($key) { $request += ',"idempotencyKey":"' + $key + '"' }
             if ($null -ne $Source) { $request += ',"input":true' }
+            if ($request.Length -gt 300000) { Assert-CsVaultSize $Cmdlet $request }
             Send-CsVaultJson $connection ($request + '}}')
             $answer = $null
             while ($null -eq $answer) {
                 if ($null -ne $state.Source -and $state.Credits -gt 0) { Send-CsVaultSource $Cmdlet $connection $state }
                 $message = Receive-CsVaultFrame $connection
                 $record = $message.params
-                if ($message.id) {
+                # An error without an id is the answer to a request that could not be read.
+                if ($message.id -or $message.error) {
                     $answer = $message
                 } elseif ($record.stream -eq 'object') {
                     $state.Received = $true
                     $convert = $script:CsVaultConverters[$record.type]
                     if ($convert -is [string]) {
-                        . "$script:CsVaultFolder/Generated/$convert.ps1"
+                        Read-CsVaultPart "$script:CsVaultFolder/Generated/$convert.ps1"
                         $convert = $script:CsVaultConverters[$record.type]
                     }
                     if ($null -eq $convert) { $Cmdlet.WriteObject($record.values, $true) } else { $Cmdlet.WriteObject(@(& $convert $record.values), $true) }
@@ -291,7 +295,7 @@ function Invoke-CsVaultCall($Cmdlet, [string] $Name, $Bound, $Sent, [bool] $What
         if ($finished) { break }
         if ($null -ne $Source) { $Source.Position = 0 }
     }
-    if ($answer.error) { Stop-CsVaultCmdlet $Cmdlet $answer.error.data }
+    if ($answer.error) { Stop-CsVaultCall $Cmdlet $answer.error.data $Source }
     $result = $answer.result
     if ($null -ne $Sink) { Assert-CsVaultBytes $Cmdlet $result $state }
     return @{ Version = $result.version; PlanLines = $state.PlanLines; Plan = $state.Plan; Verbose = $state.Verbose }
@@ -299,43 +303,47 @@ function Invoke-CsVaultCall($Cmdlet, [string] $Name, $Bound, $Sent, [bool] $What
 
 # What only some calls need is read when it is first called, and then takes the place of these.
 $script:CsVaultInChanges = "$PSScriptRoot/OnDemand/Changes.ps1"
-function Test-CsVaultConsent { . $script:CsVaultInChanges; Test-CsVaultConsent @args }
-function Write-CsVaultEmptyPlan { . $script:CsVaultInChanges; Write-CsVaultEmptyPlan @args }
-function Invoke-CsVaultChange { . $script:CsVaultInChanges; Invoke-CsVaultChange @args }
+function Test-CsVaultConsent { Read-CsVaultPart $script:CsVaultInChanges; Test-CsVaultConsent @args }
+function Write-CsVaultEmptyPlan { Read-CsVaultPart $script:CsVaultInChanges; Write-CsVaultEmptyPlan @args }
+function Invoke-CsVaultChange { Read-CsVaultPart $script:CsVaultInChanges; Invoke-CsVaultChange @args }
 $script:CsVaultInCompletion = "$PSScriptRoot/OnDemand/Completion.ps1"
-function Complete-CsVault { . $script:CsVaultInCompletion; Complete-CsVault @args }
+function Complete-CsVault { Read-CsVaultPart $script:CsVaultInCompletion; Complete-CsVault @args }
 $script:CsVaultInErrors = "$PSScriptRoot/OnDemand/Errors.ps1"
-function New-CsVaultReport { . $script:CsVaultInErrors; New-CsVaultReport @args }
-function ConvertTo-CsVaultErrorRecord { . $script:CsVaultInErrors; ConvertTo-CsVaultErrorRecord @args }
-function Stop-CsVaultCmdlet { . $script:CsVaultInErrors; Stop-CsVaultCmdlet @args }
-function Get-CsVaultReason { . $script:CsVaultInErrors; Get-CsVaultReason @args }
+function New-CsVaultReport { Read-CsVaultPart $script:CsVaultInErrors; New-CsVaultReport @args }
+function ConvertTo-CsVaultErrorRecord { Read-CsVaultPart $script:CsVaultInErrors; ConvertTo-CsVaultErrorRecord @args }
+function Stop-CsVaultCmdlet { Read-CsVaultPart $script:CsVaultInErrors; Stop-CsVaultCmdlet @args }
+function Get-CsVaultReason { Read-CsVaultPart $script:CsVaultInErrors; Get-CsVaultReason @args }
 $script:CsVaultInFiles = "$PSScriptRoot/OnDemand/Files.ps1"
-function Open-CsVaultFile { . $script:CsVaultInFiles; Open-CsVaultFile @args }
-function New-CsVaultFile { . $script:CsVaultInFiles; New-CsVaultFile @args }
-function Complete-CsVaultFile { . $script:CsVaultInFiles; Complete-CsVaultFile @args }
-function Remove-CsVaultFile { . $script:CsVaultInFiles; Remove-CsVaultFile @args }
+function Open-CsVaultFile { Read-CsVaultPart $script:CsVaultInFiles; Open-CsVaultFile @args }
+function New-CsVaultFile { Read-CsVaultPart $script:CsVaultInFiles; New-CsVaultFile @args }
+function Complete-CsVaultFile { Read-CsVaultPart $script:CsVaultInFiles; Complete-CsVaultFile @args }
+function Remove-CsVaultFile { Read-CsVaultPart $script:CsVaultInFiles; Remove-CsVaultFile @args }
 $script:CsVaultInHost = "$PSScriptRoot/OnDemand/Host.ps1"
-function Get-CsVaultUnixStat { . $script:CsVaultInHost; Get-CsVaultUnixStat @args }
-function Get-CsVaultExpectedOwner { . $script:CsVaultInHost; Get-CsVaultExpectedOwner @args }
-function Test-CsVaultListener { . $script:CsVaultInHost; Test-CsVaultListener @args }
-function Stop-CsVaultForeignPipe { . $script:CsVaultInHost; Stop-CsVaultForeignPipe @args }
-function Start-CsVaultConnection { . $script:CsVaultInHost; Start-CsVaultConnection @args }
-function Stop-CsVaultHello { . $script:CsVaultInHost; Stop-CsVaultHello @args }
-function Assert-CsVaultSilence { . $script:CsVaultInHost; Assert-CsVaultSilence @args }
+function Get-CsVaultUnixStat { Read-CsVaultPart $script:CsVaultInHost; Get-CsVaultUnixStat @args }
+function Get-CsVaultExpectedOwner { Read-CsVaultPart $script:CsVaultInHost; Get-CsVaultExpectedOwner @args }
+function Test-CsVaultListener { Read-CsVaultPart $script:CsVaultInHost; Test-CsVaultListener @args }
+function Stop-CsVaultForeignPipe { Read-CsVaultPart $script:CsVaultInHost; Stop-CsVaultForeignPipe @args }
+function Start-CsVaultConnection { Read-CsVaultPart $script:CsVaultInHost; Start-CsVaultConnection @args }
+function Stop-CsVaultHello { Read-CsVaultPart $script:CsVaultInHost; Stop-CsVaultHello @args }
+function Assert-CsVaultSilence { Read-CsVaultPart $script:CsVaultInHost; Assert-CsVaultSilence @args }
 $script:CsVaultInJson = "$PSScriptRoot/OnDemand/Json.ps1"
-function ConvertTo-CsVaultJson { . $script:CsVaultInJson; ConvertTo-CsVaultJson @args }
+function ConvertTo-CsVaultJson { Read-CsVaultPart $script:CsVaultInJson; ConvertTo-CsVaultJson @args }
 $script:CsVaultInStream = "$PSScriptRoot/OnDemand/Stream.ps1"
-function Expand-CsVaultBuffer { . $script:CsVaultInStream; Expand-CsVaultBuffer @args }
-function Send-CsVaultSource { . $script:CsVaultInStream; Send-CsVaultSource @args }
-function Write-CsVaultMessage { . $script:CsVaultInStream; Write-CsVaultMessage @args }
-function Assert-CsVaultBytes { . $script:CsVaultInStream; Assert-CsVaultBytes @args }
-function Assert-CsVaultLoss { . $script:CsVaultInStream; Assert-CsVaultLoss @args }
-function Write-CsVaultVerbose { . $script:CsVaultInStream; Write-CsVaultVerbose @args }
-function Complete-CsVaultProgress { . $script:CsVaultInStream; Complete-CsVaultProgress @args }
+function Expand-CsVaultBuffer { Read-CsVaultPart $script:CsVaultInStream; Expand-CsVaultBuffer @args }
+function Send-CsVaultSource { Read-CsVaultPart $script:CsVaultInStream; Send-CsVaultSource @args }
+function Write-CsVaultMessage { Read-CsVaultPart $script:CsVaultInStream; Write-CsVaultMessage @args }
+function Assert-CsVaultBytes { Read-CsVaultPart $script:CsVaultInStream; Assert-CsVaultBytes @args }
+function Stop-CsVaultCall { Read-CsVaultPart $script:CsVaultInStream; Stop-CsVaultCall @args }
+function Assert-CsVaultSize { Read-CsVaultPart $script:CsVaultInStream; Assert-CsVaultSize @args }
+function Assert-CsVaultLoss { Read-CsVaultPart $script:CsVaultInStream; Assert-CsVaultLoss @args }
+function Write-CsVaultVerbose { Read-CsVaultPart $script:CsVaultInStream; Write-CsVaultVerbose @args }
+function Complete-CsVaultProgress { Read-CsVaultPart $script:CsVaultInStream; Complete-CsVaultProgress @args }
 $script:CsVaultInTransfers = "$PSScriptRoot/OnDemand/Transfers.ps1"
-function Invoke-CsVaultDownload { . $script:CsVaultInTransfers; Invoke-CsVaultDownload @args }
-function Invoke-CsVaultXmlQuery { . $script:CsVaultInTransfers; Invoke-CsVaultXmlQuery @args }
-function Invoke-CsVaultUpload { . $script:CsVaultInTransfers; Invoke-CsVaultUpload @args }
+function Invoke-CsVaultDownload { Read-CsVaultPart $script:CsVaultInTransfers; Invoke-CsVaultDownload @args }
+function Invoke-CsVaultXmlQuery { Read-CsVaultPart $script:CsVaultInTransfers; Invoke-CsVaultXmlQuery @args }
+function Invoke-CsVaultUpload { Read-CsVaultPart $script:CsVaultInTransfers; Invoke-CsVaultUpload @args }
+$script:CsVaultInValues = "$PSScriptRoot/OnDemand/Values.ps1"
+function New-CsVaultValueType { Read-CsVaultPart $script:CsVaultInValues; New-CsVaultValueType @args }
 
 function Export-CsConfiguration {
     <#

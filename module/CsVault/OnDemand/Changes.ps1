@@ -15,7 +15,7 @@ function script:Test-CsVaultConsent($Cmdlet, [string] $Target, [string] $Action)
 
 # The line of a plan that changes nothing. A call that failed has said why, and has none.
 function script:Write-CsVaultEmptyPlan($Cmdlet, $Result) {
-    $line = "$($Result.Verbose | Select-Object -Last 1)"
+    $line = "$(@($Result.Verbose)[-1])"
     if ($Result.PlanLines -eq 0 -and $line) { $null = $Cmdlet.ShouldProcess($line, '', '') }
 }
 

@@ -20,7 +20,7 @@ function script:Complete-CsVault([string] $Command, [string] $Parameter, [string
             }
         }
     } catch {
-        Write-Debug "no completion: $_"
+        Microsoft.PowerShell.Utility\Write-Debug "no completion: $_"
     }
 }
 

@@ -67,6 +67,7 @@ function script:New-CsVaultFile($Cmdlet, [string] $Path, [bool] $Force) {
     } catch {
         $reason = Get-CsVaultReason $_
         $why = if ($reason -is [System.UnauthorizedAccessException]) { "you may not write in the folder '$folder'." } else { $reason.Message }
+        $why = $why.Replace($temporary, $full)
         Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport FileWriteFailed "The file '$full' cannot be written: $why" File $full)
     }
     return @{ Path = $full; Temporary = $temporary; Stream = $stream; Force = $Force }
@@ -110,6 +111,6 @@ function script:Complete-CsVaultFile($Cmdlet, $File) {
 
 # Leaves nothing behind.
 function script:Remove-CsVaultFile($File) {
-    try { $File.Stream.Dispose() } catch { Write-Debug "The temporary file could not be closed: $_" }
+    try { $File.Stream.Dispose() } catch { Microsoft.PowerShell.Utility\Write-Debug "The temporary file could not be closed: $_" }
     [System.IO.File]::Delete($File.Temporary)
 }

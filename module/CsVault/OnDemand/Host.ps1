@@ -12,7 +12,13 @@ function script:Get-CsVaultExpectedOwner {
     if ($script:CsVaultOnWindows -or $env:CSVAULT_PIPE_OWNER) { return Find-CsVaultAccount $env:CSVAULT_PIPE_OWNER }
     $own = Get-CsVaultUnixStat "/proc/$PID"
     if ($own) { return $own.UserId }
-    return [int] (& id -u)
+    return [int] (Get-CsVaultUserId)
+}
+
+# What the program id says, whatever else is called so here; the user's $LASTEXITCODE stays.
+function script:Get-CsVaultUserId {
+    $last = $global:LASTEXITCODE
+    try { & $ExecutionContext.InvokeCommand.GetCommand('id', 'Application') -u @args 2>$null } finally { $global:LASTEXITCODE = $last }
 }
 
 # The same for a name, or on Windows for none.
@@ -24,7 +30,7 @@ function script:Find-CsVaultAccount([string] $Name) {
         return
     }
     # A name first: one may consist of digits.
-    $id = [string] (& id -u -- $Name 2>$null)
+    $id = [string] (Get-CsVaultUserId '--' $Name)
     if ($id -notmatch '^\d+\z') { $id = $Name }
     if ($id -match '^\d{1,10}\z') { return [long] $id }
 }
@@ -83,7 +89,7 @@ function script:Find-CsVaultExecutable {
         $path = [System.IO.Path]::GetFullPath([System.IO.Path]::Combine($build, $profile, $name))
         if ([System.IO.File]::Exists($path)) { [System.IO.FileInfo] $path }
     }
-    if ($built) { return (@($built) | Sort-Object LastWriteTimeUtc -Descending)[0].FullName }
+    if ($built) { return (@($built) | Microsoft.PowerShell.Utility\Sort-Object LastWriteTimeUtc -Descending)[0].FullName }
     $found = $ExecutionContext.InvokeCommand.GetCommand($name, 'Application')
     if ($found) { return $found.Path }
     return $null
@@ -114,7 +120,7 @@ function script:Start-CsVaultHost($Cmdlet) {
     }
     if ($process.ExitCode -eq 0) { return }
     $report = $null
-    try { $report = ($output.Result | ConvertFrom-Json).error } catch { $report = $null }
+    try { $report = ($output.Result | Microsoft.PowerShell.Utility\ConvertFrom-Json).error } catch { $report = $null }
     if (-not $report) {
         $said = "$($output.Result) $($errors.Result)".Trim()
         $report = New-CsVaultReport HostUnavailable "The service could not be started: $executable ended with exit code $($process.ExitCode). $said".Trim() Executable $executable

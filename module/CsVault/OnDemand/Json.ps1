@@ -5,7 +5,7 @@ function script:ConvertTo-CsVaultJson($Value) {
     if ($null -eq $Value) { return '[]' }
     if ($Value -is [string]) {
         if ($Value -cmatch '^[A-Za-z0-9_ .:/*@=,-]*\z') { return '"' + $Value + '"' }
-        return ConvertTo-Json $Value -Compress
+        return Microsoft.PowerShell.Utility\ConvertTo-Json $Value -Compress
     }
     if ($Value -is [switch] -or $Value -is [bool]) { return $(if ($Value) { 'true' } else { 'false' }) }
     if ($Value -is [datetime]) { return '"' + $Value.ToUniversalTime().ToString("yyyy-MM-dd'T'HH:mm:ss.fffffff'Z'", [cultureinfo]::InvariantCulture) + '"' }

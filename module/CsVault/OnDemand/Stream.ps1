@@ -76,10 +76,37 @@ function script:Assert-CsVaultBytes($Cmdlet, $Result, $State) {
     }
 }
 
+# Ends the cmdlet with what the service says. What was read from a file names it.
+function script:Stop-CsVaultCall($Cmdlet, $Report, $Source) {
+    $file = if ($Source -is [System.IO.FileStream]) { $Source.Name } else { $null }
+    if ($file -and ($null -eq $Report.target -or $Report.target.kind -in 'Document', 'Entry', 'File')) {
+        $name = if ($null -eq $Report.target) { $file } else { "$file, $($Report.target.name)" }
+        $Report = [pscustomobject]@{
+            id = $Report.id
+            category = $Report.category
+            message = "'$file': $($Report.message)"
+            target = [pscustomobject]@{ kind = 'File'; name = $name }
+            recommendedAction = $Report.recommendedAction
+        }
+    }
+    Stop-CsVaultCmdlet $Cmdlet $Report
+}
+
+# A request is one frame.
+function script:Assert-CsVaultSize($Cmdlet, [string] $Request) {
+    if ([System.Text.Encoding]::UTF8.GetByteCount($Request) -lt 1048500) { return }
+    $name = $Cmdlet.MyInvocation.MyCommand.Name
+    Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport LimitExceeded "The parameters of $name are more than the 1048576 bytes that a request may have." Cmdlet $name 'Give less at a time; nothing was sent.')
+}
+
 # Ends the cmdlet unless the error is a lost connection and the call may be made again.
 function script:Assert-CsVaultLoss($Cmdlet, $ErrorRecord, [bool] $Again) {
     $reason = Get-CsVaultReason $ErrorRecord
     if ($reason -is [System.Management.Automation.PipelineStoppedException]) { throw $reason }
+    if ($reason -is [System.Text.EncoderFallbackException]) {
+        $name = $Cmdlet.MyInvocation.MyCommand.Name
+        Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport ParameterInvalid "A parameter of $name holds half of a character (a lone surrogate), which no text has." Cmdlet $name)
+    }
     if (-not ($reason -is [System.IO.IOException] -or $reason -is [System.ObjectDisposedException] -or $reason -is [System.Net.Sockets.SocketException])) {
         $Cmdlet.ThrowTerminatingError($ErrorRecord)
     }
@@ -116,7 +143,7 @@ function script:Write-CsVaultVerbose($Cmdlet, [string] $Text) {
 
 # The same: what asks in the middle of a call makes the service wait.
 function script:Write-CsVaultWarning($Cmdlet, [string] $Text) {
-    if ($Cmdlet.MyInvocation.BoundParameters.ContainsKey('Debug')) { Write-Warning $Text } else { $Cmdlet.WriteWarning($Text) }
+    if ($Cmdlet.MyInvocation.BoundParameters.ContainsKey('Debug')) { Microsoft.PowerShell.Utility\Write-Warning $Text } else { $Cmdlet.WriteWarning($Text) }
 }
 
 function script:Write-CsVaultProgress($Cmdlet, $State, $Record) {
@@ -131,5 +158,5 @@ function script:Write-CsVaultProgress($Cmdlet, $State, $Record) {
 function script:Complete-CsVaultProgress($Cmdlet, $State) {
     $progress = [System.Management.Automation.ProgressRecord]::new(1, $State.Activity, 'Done')
     $progress.RecordType = [System.Management.Automation.ProgressRecordType]::Completed
-    try { $Cmdlet.WriteProgress($progress) } catch [System.Management.Automation.PipelineStoppedException] { Write-Debug 'stopped' }
+    try { $Cmdlet.WriteProgress($progress) } catch [System.Management.Automation.PipelineStoppedException] { Microsoft.PowerShell.Utility\Write-Debug 'stopped' }
 }

@@ -55,8 +55,9 @@ function script:Invoke-CsVaultUpload($Cmdlet, [string] $Name, $Bound, [string[]]
         $store = if ($Bound.ContainsKey('LocalStore') -and $Bound['LocalStore']) { 'local store' } else { 'Central Management store' }
         $action = if ($Cmdlet.MyInvocation.MyCommand.Verb -eq 'Publish') { 'Publish the topology of' } else { 'Import' }
         if (-not $whatIf -and -not (Test-CsVaultConsent $Cmdlet $store "$action $from")) { return }
-        if (-not $whatIf -and $Bound.ContainsKey('BackupFileName')) { Save-CsVaultTopology $Cmdlet $Bound['BackupFileName'] $force }
+        # Both files can be written, before either is.
         if (-not $whatIf -and $Bound.ContainsKey('Report')) { $report = New-CsVaultFile $Cmdlet $Bound['Report'] $force }
+        if (-not $whatIf -and $Bound.ContainsKey('BackupFileName')) { Save-CsVaultTopology $Cmdlet $Bound['BackupFileName'] $force $report }
         $result = Invoke-CsVaultCall $Cmdlet $Name $Bound $Sent $whatIf $true $source $null
         if ($whatIf) { Write-CsVaultEmptyPlan $Cmdlet $result }
         if ($null -ne $report) { Write-CsVaultReport $Cmdlet $report $from $store $result }
@@ -67,12 +68,13 @@ function script:Invoke-CsVaultUpload($Cmdlet, [string] $Name, $Bound, [string[]]
 }
 
 # The topology as it is, before another one takes its place.
-function script:Save-CsVaultTopology($Cmdlet, [string] $Path, [bool] $Force) {
+function script:Save-CsVaultTopology($Cmdlet, [string] $Path, [bool] $Force, $Report) {
     $file = New-CsVaultFile $Cmdlet $Path $Force
     try {
-        $document = Get-CsTopology -AsXml -ErrorAction Stop
-        $bytes = [System.Text.Encoding]::UTF8.GetBytes($document.ToString([System.Xml.Linq.SaveOptions]::DisableFormatting))
-        $file.Stream.Write($bytes, 0, $bytes.Length)
+        if ($null -ne $Report -and $Report.Path -eq $file.Path) {
+            Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport ParameterInvalid "Backup and report would be one file, '$Path'." Parameter BackupFileName 'Give them different names; nothing was changed.')
+        }
+        $null = Invoke-CsVaultCall $Cmdlet 'Get-CsTopology' @{ AsXml = $true } @('AsXml') $false $false $null $file.Stream
         Complete-CsVaultFile $Cmdlet $file
     } finally {
         Remove-CsVaultFile $file

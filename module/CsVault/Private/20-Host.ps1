@@ -2,7 +2,7 @@
 
 $script:CsVaultOnWindows = $PSEdition -eq 'Desktop' -or $IsWindows
 # Windows PowerShell does not load it by itself, and a parameter has a type of it.
-if ($PSEdition -eq 'Desktop') { Add-Type -AssemblyName System.Xml.Linq }
+if ($PSEdition -eq 'Desktop') { Microsoft.PowerShell.Utility\Add-Type -AssemblyName System.Xml.Linq }
 
 # Where the service is: the folder of its data and the name of its pipe.
 function Get-CsVaultPlace {

@@ -44,19 +44,21 @@ function Invoke-CsVaultCall($Cmdlet, [string] $Name, $Bound, $Sent, [bool] $What
             if ($WhatIf) { $request += ',"whatIf":true' }
             if ($key) { $request += ',"idempotencyKey":"' + $key + '"' }
             if ($null -ne $Source) { $request += ',"input":true' }
+            if ($request.Length -gt 300000) { Assert-CsVaultSize $Cmdlet $request }
             Send-CsVaultJson $connection ($request + '}}')
             $answer = $null
             while ($null -eq $answer) {
                 if ($null -ne $state.Source -and $state.Credits -gt 0) { Send-CsVaultSource $Cmdlet $connection $state }
                 $message = Receive-CsVaultFrame $connection
                 $record = $message.params
-                if ($message.id) {
+                # An error without an id is the answer to a request that could not be read.
+                if ($message.id -or $message.error) {
                     $answer = $message
                 } elseif ($record.stream -eq 'object') {
                     $state.Received = $true
                     $convert = $script:CsVaultConverters[$record.type]
                     if ($convert -is [string]) {
-                        . "$script:CsVaultFolder/Generated/$convert.ps1"
+                        Read-CsVaultPart "$script:CsVaultFolder/Generated/$convert.ps1"
                         $convert = $script:CsVaultConverters[$record.type]
                     }
                     if ($null -eq $convert) { $Cmdlet.WriteObject($record.values, $true) } else { $Cmdlet.WriteObject(@(& $convert $record.values), $true) }
@@ -78,7 +80,7 @@ function Invoke-CsVaultCall($Cmdlet, [string] $Name, $Bound, $Sent, [bool] $What
         if ($finished) { break }
         if ($null -ne $Source) { $Source.Position = 0 }
     }
-    if ($answer.error) { Stop-CsVaultCmdlet $Cmdlet $answer.error.data }
+    if ($answer.error) { Stop-CsVaultCall $Cmdlet $answer.error.data $Source }
     $result = $answer.result
     if ($null -ne $Sink) { Assert-CsVaultBytes $Cmdlet $result $state }
     return @{ Version = $result.version; PlanLines = $state.PlanLines; Plan = $state.Plan; Verbose = $state.Verbose }

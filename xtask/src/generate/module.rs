@@ -50,7 +50,6 @@ fn script(manifests: &Manifests, root: &Path) -> Result<String, String> {
         manifests.hash,
         env!("CARGO_PKG_VERSION")
     );
-    // Classes come first: the functions below name them.
     text.push_str(&types::script(manifests));
     for (_, part) in hand_written(root, "Private")? {
         let _infallible = write!(text, "\n{}\n", part.trim_end());
@@ -71,7 +70,11 @@ fn script(manifests: &Manifests, root: &Path) -> Result<String, String> {
         "\nExport-ModuleMember -Function {}\n",
         names.join(", ")
     );
-    let stubs = stubs(&text, &hand_written(root, "OnDemand")?)?;
+    let made: String = types::files(manifests)
+        .into_iter()
+        .map(|(_, text)| text)
+        .collect();
+    let stubs = stubs(&format!("{text}{made}"), &hand_written(root, "OnDemand")?)?;
     text.insert_str(place_of_stubs, &stubs);
     Ok(text)
 }
@@ -135,7 +138,7 @@ fn stubs(text: &str, on_demand: &[Generated]) -> Result<String, String> {
             if elsewhere.iter().any(|part| mentions(part, name)) {
                 let _infallible = writeln!(
                     stubs,
-                    "function {name} {{ . $script:CsVaultIn{variable}; {name} @args }}"
+                    "function {name} {{ Read-CsVaultPart $script:CsVaultIn{variable}; {name} @args }}"
                 );
             }
         }
@@ -210,7 +213,11 @@ mod tests {
         let part = "function script:Get-One($x) { Get-Two }\nfunction script:Get-Two { 2 }\n";
         let stubs = of("Get-One 1\nGet-TwoMore\n", part).unwrap();
         assert!(stubs.contains("$script:CsVaultInA = \"$PSScriptRoot/OnDemand/A.ps1\"\n"));
-        assert!(stubs.contains("function Get-One { . $script:CsVaultInA; Get-One @args }\n"));
+        assert!(
+            stubs.contains(
+                "function Get-One { Read-CsVaultPart $script:CsVaultInA; Get-One @args }\n"
+            )
+        );
         assert!(
             !stubs.contains("function Get-Two"),
             "only its own file calls it"

@@ -1,7 +1,6 @@
-//! Objects of the module: the classes of values that are more than a text, and for each output type a file with the function that
-//! makes its objects. Such a file is read when an object of its type comes for the first time.
+//! Objects of the module: for each output type a file with the function that makes its objects, and with the types of the values in them.
+//! Such a file is read when an object of its type comes for the first time.
 
-use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use cs_contract::{OutputTypeManifest, PropertyManifest};
@@ -16,7 +15,15 @@ pub fn files(manifests: &Manifests) -> Vec<Generated> {
     returned(manifests)
         .map(|output| {
             let mut text = format!("{MARK}\n\n");
-            for part in parts(manifests, output) {
+            let parts = parts(manifests, output);
+            let mut types: Vec<String> = parts
+                .iter()
+                .flat_map(|part| values(manifests, part).map(value_type))
+                .collect();
+            types.sort();
+            types.dedup();
+            text.extend(types);
+            for part in parts {
                 text.push_str(&converter(manifests, part));
             }
             let name = short(output);
@@ -32,24 +39,8 @@ pub fn files(manifests: &Manifests) -> Vec<Generated> {
 
 /// What the module itself holds of the types.
 pub fn script(manifests: &Manifests) -> String {
-    let bare = || {
-        manifests
-            .types
-            .iter()
-            .map(|(_, output)| output)
-            .filter(|output| output.bare)
-    };
-    let classes: BTreeSet<String> = bare().map(class).collect();
-    let mut text: String = classes.into_iter().collect();
-    text.push_str("# One object for each text: roles share most of their cmdlets.\n");
-    for output in bare() {
-        let _infallible = writeln!(
-            text,
-            "$script:CsVaultKnown{} = [hashtable]::new([System.StringComparer]::Ordinal)",
-            short(output)
-        );
-    }
-    text.push_str("\n# What makes the objects of a type; before the first one its file, which puts the function here.\n$script:CsVaultConverters = @{\n");
+    let mut text = String::new();
+    text.push_str("# What makes the objects of a type; before the first one its file, which puts the function here.\n$script:CsVaultConverters = @{\n");
     for output in returned(manifests) {
         let _infallible = writeln!(text, "    '{}' = '{}'", output.name, short(output));
     }
@@ -96,14 +87,32 @@ fn parts<'a>(
     parts
 }
 
-/// A value that is more than a text: it has a name, and prints and compares as the original's does.
-fn class(output: &OutputTypeManifest) -> String {
+/// The type of a value that is more than a text: it has a name, and prints and compares as the original's does. Each object is one of its
+/// own, since scripts add members to it.
+fn value_type(output: &OutputTypeManifest) -> String {
     let property = only_property(output);
     let shown = text::script(output.text.as_deref().unwrap_or_default());
-    let class = class_name(output);
     format!(
-        "class {class} {{\n    [string] ${property}\n    [string] ToString() {{ return \"{shown}\" }}\n    [bool] Equals([object] $other) {{ return $null -ne $other -and ($this.{property} -eq \"$other\" -or $this.ToString() -eq \"$other\") }}\n    [int] GetHashCode() {{ return $this.{property}.ToLowerInvariant().GetHashCode() }}\n}}\n\n"
+        "$script:CsVault{} = New-CsVaultValueType '{}' @'\nclass Value {{\n    [string] ${property}\n    [string] ToString() {{ return \"{shown}\" }}\n    [bool] Equals([object] $other) {{ return $null -ne $other -and ($this.{property} -eq \"$other\" -or $this.ToString() -eq \"$other\") }}\n    [int] GetHashCode() {{ return \"$($this.{property})\".ToLowerInvariant().GetHashCode() }}\n}}\n'@\n",
+        short(output),
+        output.name
     )
+}
+
+/// The types of values that objects of a type have in them.
+fn values<'a>(
+    manifests: &'a Manifests,
+    output: &'a OutputTypeManifest,
+) -> impl Iterator<Item = &'a OutputTypeManifest> {
+    manifests
+        .types
+        .iter()
+        .map(|(_, inner)| inner)
+        .filter(|inner| {
+            let kind =
+                |property: &PropertyManifest| property.r#type.trim_end_matches("[]") == inner.name;
+            inner.bare && output.properties.iter().any(kind)
+        })
 }
 
 /// What such a value consists of.
@@ -118,43 +127,23 @@ fn short(output: &OutputTypeManifest) -> &str {
     output.name.rsplit('.').next().unwrap_or(&output.name)
 }
 
-/// Types that print as their name alone share a class: each class costs at the prompt's first call.
-fn class_name(output: &OutputTypeManifest) -> String {
-    match output.text.as_deref() {
-        Some("{Name}") => "CsVaultName".to_owned(),
-        _ => format!("CsVault{}", short(output)),
-    }
-}
-
-/// What makes the object of `$text`, or takes the one that there is. It stands in the loop itself: a call of a function for each text
-/// takes ten times as long.
+/// What makes the object of `$text`. It stands in the loop itself: a call of a function for each text takes ten times as long.
 fn bare(output: &OutputTypeManifest) -> String {
     format!(
-        "$known = $known{short}[$text]; if ($null -eq $known) {{ $known = [psobject]::AsPSObject([{class}]::new()); $known.{property} = $text; $known.pstypenames.Insert(0, '{full}'); $known{short}[$text] = $known }}; $known",
-        short = short(output),
-        class = class_name(output),
-        property = only_property(output),
-        full = output.name
+        "$new = [Activator]::CreateInstance($type{}); $new.{} = $text; $new",
+        short(output),
+        only_property(output)
     )
 }
 
 /// A function that makes objects of a type out of what came over the pipe.
 fn converter(manifests: &Manifests, output: &OutputTypeManifest) -> String {
     let name = short(output);
-    // The tables of texts that are known, once: they are asked for each text of a list, without a call.
-    let mut tables = String::new();
-    for (_, inner) in manifests.types.iter().filter(|(_, inner)| inner.bare) {
-        let listed = format!("{}[]", inner.name);
-        let uses = |property: &PropertyManifest| {
-            property.r#type == listed || property.r#type == inner.name
-        };
-        if output.properties.iter().any(uses) {
-            let inner = short(inner);
-            let _infallible = writeln!(tables, "    $known{inner} = $script:CsVaultKnown{inner}");
-        }
-    }
+    let types: String = values(manifests, output)
+        .map(|inner| format!("    $type{0} = $script:CsVault{0}\n", short(inner)))
+        .collect();
     let mut text = format!(
-        "function script:ConvertTo-CsVault{name}($values) {{\n{tables}    foreach ($value in $values) {{\n        [pscustomobject]@{{\n            PSTypeName = '{}'\n",
+        "function script:ConvertTo-CsVault{name}($values) {{\n{types}    foreach ($value in $values) {{\n        [pscustomobject]@{{\n            PSTypeName = '{}'\n",
         output.name
     );
     for property in &output.properties {
