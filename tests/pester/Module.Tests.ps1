@@ -51,13 +51,29 @@ Describe 'The module under its three names' {
             $text = [System.IO.File]::ReadAllText($file.FullName)
             $tokens = $null
             $faults = $null
-            $null = [System.Management.Automation.Language.Parser]::ParseInput($text, [ref] $tokens, [ref] $faults)
+            $ast = [System.Management.Automation.Language.Parser]::ParseInput($text, [ref] $tokens, [ref] $faults)
             # A class of the module, which a file that is read on demand names, is not known to the parser.
             $faults | Where-Object ErrorId -ne 'TypeNotFound' | Should -BeNullOrEmpty -Because $file.Name
             $text | Should -Not -Match '[^\x00-\x7f]' -Because "$($file.Name): it reads a file without a byte order mark as ANSI"
-            $newer = $tokens | Where-Object { $_.Kind -in 'QuestionQuestion', 'QuestionQuestionEquals', 'QuestionDot', 'QuestionLBracket', 'QuestionMark', 'AndAnd', 'OrOr' -and $_.TokenFlags -notmatch 'CommandName' }
-            $newer | Where-Object { $_.Text -ne '?' } | Should -BeNullOrEmpty -Because $file.Name
+            $newer = $tokens | Where-Object { $_.Kind -in 'QuestionQuestion', 'QuestionQuestionEquals', 'QuestionDot', 'QuestionLBracket', 'AndAnd', 'OrOr' -and $_.TokenFlags -notmatch 'CommandName' }
+            $newer | Should -BeNullOrEmpty -Because $file.Name
+            $ast.FindAll({ $args[0].GetType().Name -in 'TernaryExpressionAst', 'PipelineChainAst' }, $true) | Should -BeNullOrEmpty -Because $file.Name
         }
+    }
+    It 'says so, once, when its files have gone under an open prompt' {
+        $copy = "$script:Folder/gone"
+        Copy-Item $script:ModuleFolder/CsVault $copy/CsVault -Recurse -Force
+        $lines = "Import-Module '$copy/CsVault/CsVault.psd1'; `$null = Get-CsAdminRole; Rename-Item '$copy/CsVault/OnDemand' Other; Get-CsAdminRole nope -ErrorAction SilentlyContinue; 'went on'; try { Get-CsAdminRole nope -ErrorAction Stop } catch { `$_.FullyQualifiedErrorId }; Export-CsConfiguration '$copy/x.zip'"
+        $result = Invoke-Prompt $lines
+        $result.Output | Should -Match 'went on'
+        $result.Output | Should -Match 'ProtocolMismatch,Get-CsAdminRole'
+        "$($result.Error)$($result.Output)" | Should -Match 'is gone or of another version'
+        "$($result.Error)$($result.Output)".Length | Should -BeLessThan 3000
+    }
+    It 'does not call what the user has under the names of standard cmdlets' {
+        $result = Invoke-Prompt "function ConvertTo-Json { 'mine' }; function Select-Object { 'mine' }; function Write-Warning { 'mine' }; Import-Module '$script:ModuleFolder/CsVault/CsVault.psd1'; try { Get-CsAdminRole 'a`"b' -ErrorAction Stop } catch { `$_.FullyQualifiedErrorId }; New-CsAdminRole -Identity x -Template nope -WhatIf"
+        $result.Output | Should -Match 'RoleNotFound'
+        $result.Output | Should -Not -Match 'mine'
     }
     It 'reads on demand only what a call needs' {
         Import-Module $script:ModuleFolder/CsVault/CsVault.psd1 -Force
