@@ -26,6 +26,15 @@ pub trait CallIo {
     /// Tells whether to stop. Cheap; long work asks often.
     fn stopped(&self) -> bool;
 
+    /// The point of no return, asked right before a commit: once it is passed the call is not stopped any more, and its outcome is
+    /// its result whatever arrives meanwhile.
+    ///
+    /// # Errors
+    /// [`Stopped`] when the call was stopped before; nothing may be committed then.
+    fn begin_commit(&self) -> Result<(), Stopped> {
+        if self.stopped() { Err(Stopped) } else { Ok(()) }
+    }
+
     /// Sends bytes of the result, in chunks of any length.
     ///
     /// # Errors

@@ -61,10 +61,17 @@ impl Running<'_> {
         self.notes.borrow_mut().push(what);
     }
 
-    /// Decides once more, with the roles and the memberships of this moment; the fault of a refusal is left in `refused`.
-    pub fn still_allowed(&self, refused: &RefCell<Option<Fault>>) -> Result<(), ()> {
+    /// Says something of a change that is made. A client that does not hear it changes nothing about the outcome.
+    pub fn tell_of_change(&mut self, record: Record) {
+        let _the_change_is_made = self.io.record(record);
+    }
+
+    /// The last check before a commit: decides once more, with the roles and the memberships of this moment, and passes the point of
+    /// no return. The fault of a refusal is left in `refused`.
+    pub fn may_commit(&self, refused: &RefCell<Option<Fault>>) -> Result<(), ()> {
         self.engine
             .still_allowed(self.caller, &*self.io, &self.question, self.log)
+            .and_then(|()| self.io.begin_commit().map_err(from_stopped))
             .map_err(|fault| {
                 refused.replace(Some(fault));
             })

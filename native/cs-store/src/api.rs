@@ -99,6 +99,7 @@ pub struct Item {
 }
 
 /// A last question before a commit, asked while no other commit can come in between: `Err(())` gives up, and the store stays as it was.
+/// It is the last step before the commit itself, so `Ok(())` is the point of no return.
 #[derive(Clone, Copy)]
 pub struct LastCheck<'a>(pub &'a dyn Fn() -> Result<(), ()>);
 
@@ -150,7 +151,8 @@ pub trait Store: Send + Sync {
     ///
     /// `next` yields the package's events in order, `Ok(None)` at the end, and `Err(())` to give up, which
     /// leaves the store as it was. From its first call to the commit no other commit comes in between. With `commit` `None` nothing is kept: a dry run for plans.
-    /// `on_change` is told of every difference; an error from it gives up as well.
+    /// `on_change` is told of every difference; an error from it gives up as well. `last_check` is asked when there is something to
+    /// commit.
     ///
     /// # Errors
     /// Any [`StoreError`]; the store is then exactly as before.
@@ -160,6 +162,7 @@ pub trait Store: Send + Sync {
         commit: Option<&CommitInfo>,
         next: &mut dyn FnMut() -> Result<Option<PackageEvent>, ()>,
         on_change: &mut dyn FnMut(&Change) -> Result<(), ()>,
+        last_check: LastCheck<'_>,
     ) -> Result<ImportOutcome, StoreError>;
 
     /// Replaces the content of one item, or adds the document or the item at the end of its list. With `commit` `None` only the

@@ -176,6 +176,7 @@ fn giving_up_leaves_the_store_as_it_was() {
                 Some(&commit("half")),
                 &mut || left.next().map(Some).ok_or(()),
                 &mut |_| Ok(()),
+                LastCheck(&|| Ok(())),
             );
             assert!(
                 matches!(outcome, Err(StoreError::Stopped)),
@@ -188,8 +189,34 @@ fn giving_up_leaves_the_store_as_it_was() {
             Some(&commit("refused")),
             &mut || Ok(all.next()),
             &mut |_| Err(()),
+            LastCheck(&|| Ok(())),
         );
         assert!(matches!(outcome, Err(StoreError::Stopped)));
+        assert_eq!(
+            (store.version(), export(store)),
+            (Version(1), before.clone())
+        );
+        // The last check comes behind everything else, and only when there is something to commit.
+        let asked = std::cell::Cell::new(0);
+        let refuse = || {
+            asked.set(asked.get() + 1);
+            Err(())
+        };
+        let run = |names: &[&str], commit: Option<&CommitInfo>| {
+            let mut all = package(&docs(names)).into_iter();
+            let next = &mut || Ok(all.next());
+            let outcome = store.import(
+                &grant(Rights::Write),
+                commit,
+                next,
+                &mut |_| Ok(()),
+                LastCheck(&refuse),
+            );
+            (outcome.is_ok(), asked.get())
+        };
+        assert_eq!(run(&["x"], None), (true, 0));
+        assert_eq!(run(&["a"], Some(&commit("same"))), (true, 0));
+        assert_eq!(run(&["x"], Some(&commit("refused"))), (false, 1));
         assert_eq!((store.version(), export(store)), (Version(1), before));
     });
 }
@@ -254,7 +281,13 @@ fn rights_are_asked_for() {
         for rights in [Rights::Read, Rights::Export] {
             refused(
                 store
-                    .import(&grant(rights), None, none, &mut |_| Ok(()))
+                    .import(
+                        &grant(rights),
+                        None,
+                        none,
+                        &mut |_| Ok(()),
+                        LastCheck(&|| Ok(())),
+                    )
                     .map(drop),
             );
             let (id, key) = (DocumentId::parse("a"), ItemKey::global());
@@ -272,7 +305,11 @@ fn rights_are_asked_for() {
         refused(store.snapshot(&local).map(drop));
         refused(store.history(&local, 1).map(drop));
         refused(store.request(&local, "key").map(drop));
-        refused(store.import(&local, None, none, &mut |_| Ok(())).map(drop));
+        refused(
+            store
+                .import(&local, None, none, &mut |_| Ok(()), LastCheck(&|| Ok(())))
+                .map(drop),
+        );
         let snapshot = store.snapshot(&grant(Rights::Read)).unwrap();
         refused(snapshot.export(&mut |_| Ok(()), &mut Vec::new()));
     });

@@ -6,7 +6,7 @@ use cs_archive::{PackageEvent, PackageReader, PackageSummary};
 use cs_contract::{ErrorId, ErrorReport, InvokeResult, Record};
 use cs_model::{ItemKey, Role, StoreKind, shown};
 use cs_rbac::{Caller, Question};
-use cs_store::{Change, ChangeKind, CommitInfo, ImportOutcome, StoreError};
+use cs_store::{Change, ChangeKind, CommitInfo, ImportOutcome, LastCheck, StoreError};
 
 use crate::audit::CallLog;
 use crate::engine::{Engine, Handler, Running};
@@ -53,6 +53,7 @@ fn run(call: &mut Running<'_>) -> Result<InvokeResult, Fault> {
         commit.as_ref(),
         &mut || import.borrow_mut().guarded(Import::next),
         &mut |change| import.borrow_mut().guarded(|import| import.change(change)),
+        LastCheck(&|| import.borrow_mut().guarded(Import::begin_commit)),
     );
     let import = import.into_inner();
     match outcome {
@@ -63,8 +64,12 @@ fn run(call: &mut Running<'_>) -> Result<InvokeResult, Fault> {
             if call.kind == StoreKind::Central {
                 warnings.extend(about_roles(call.engine.parts.directory.as_ref(), &roles));
             }
-            report(io, call.kind, call.what_if, force, warnings, &outcome).map_err(from_stopped)?;
             let version = (outcome.changed && !call.what_if).then_some(outcome.version.0);
+            let heard = report(io, call.kind, call.what_if, force, warnings, &outcome);
+            // A client that does not hear of a change that is made changes nothing about the outcome.
+            if version.is_none() {
+                heard.map_err(from_stopped)?;
+            }
             Ok(InvokeResult {
                 version,
                 ..InvokeResult::default()
@@ -132,6 +137,10 @@ impl Import<'_> {
             }
         }
         Ok(event)
+    }
+
+    fn begin_commit(&mut self) -> Result<(), Fault> {
+        self.io.begin_commit().map_err(from_stopped)
     }
 
     fn progress(&mut self) -> Result<(), Fault> {

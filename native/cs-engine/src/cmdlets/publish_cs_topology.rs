@@ -78,7 +78,7 @@ fn run(call: &mut Running<'_>) -> Result<InvokeResult, Fault> {
         .as_ref()
         .map_or_else(ItemKey::global, |current| current.key.clone());
     let refused = RefCell::new(None);
-    let last_check = || call.still_allowed(&refused);
+    let last_check = || call.may_commit(&refused);
     let outcome = call
         .store()
         .put_item(
@@ -99,9 +99,7 @@ fn run(call: &mut Running<'_>) -> Result<InvokeResult, Fault> {
         let text = format!(
             "The topology is published in version {version} of the Central Management store."
         );
-        call.io
-            .record(Record::Verbose { text })
-            .map_err(from_stopped)?;
+        call.tell_of_change(Record::Verbose { text });
     }
     Ok(InvokeResult {
         version,

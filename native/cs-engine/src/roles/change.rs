@@ -137,7 +137,7 @@ fn attempt(
             refused.replace(Some(changed_meanwhile()));
             return Err(());
         }
-        call.still_allowed(&refused)
+        call.may_commit(&refused)
     };
     let commit = CommitInfo {
         time: call.engine.parts.clock.now(),
@@ -170,9 +170,7 @@ fn attempt(
         call.kind.display_name(),
         outcome.version
     );
-    call.io
-        .record(Record::Verbose { text })
-        .map_err(from_stopped)?;
+    call.tell_of_change(Record::Verbose { text });
     Ok(InvokeResult {
         version: outcome.changed.then_some(outcome.version.0),
         ..InvokeResult::default()

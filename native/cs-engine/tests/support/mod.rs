@@ -6,6 +6,7 @@
 )]
 #![allow(dead_code, reason = "each test file uses some of it")]
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -129,16 +130,37 @@ pub struct Heard {
     pub input: Option<Vec<u8>>,
     /// The caller as it is when the call is asked again at its end.
     pub later: Option<Arc<Caller>>,
+    /// The client is gone once a commit is asked for: before it, or behind it.
+    pub goes: Option<Goes>,
+    pub gone: Cell<bool>,
+}
+
+/// When a client goes away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Goes {
+    BeforeTheCommit,
+    AfterIt,
 }
 
 impl CallIo for Heard {
     fn record(&mut self, record: Record) -> Result<(), Stopped> {
+        if self.gone.get() {
+            return Err(Stopped);
+        }
         self.records.push(record);
         Ok(())
     }
 
     fn stopped(&self) -> bool {
         false
+    }
+
+    fn begin_commit(&self) -> Result<(), Stopped> {
+        self.gone.set(self.goes.is_some());
+        if self.goes == Some(Goes::BeforeTheCommit) {
+            return Err(Stopped);
+        }
+        Ok(())
     }
 
     fn output(&mut self, bytes: &[u8]) -> Result<(), Stopped> {

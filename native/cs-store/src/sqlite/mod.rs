@@ -25,8 +25,8 @@ use cs_rbac::{Grant, Rights};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::{
-    Change, CommitInfo, CommitRecord, ImportOutcome, NewItem, Snapshot, Store, StoreError,
-    StoredRequest,
+    Change, CommitInfo, CommitRecord, ImportOutcome, LastCheck, NewItem, Snapshot, Store,
+    StoreError, StoredRequest,
 };
 use commit::Author;
 
@@ -86,6 +86,7 @@ impl SqliteStore {
                 Some(author),
                 &mut || Ok(events.next()),
                 &mut |_| Ok(()),
+                LastCheck(&|| Ok(())),
             )?;
             drop(writer);
             store.version.store(outcome.version.0, Ordering::Release);
@@ -148,6 +149,7 @@ impl Store for SqliteStore {
         commit: Option<&CommitInfo>,
         next: &mut dyn FnMut() -> Result<Option<PackageEvent>, ()>,
         on_change: &mut dyn FnMut(&Change) -> Result<(), ()>,
+        last_check: LastCheck<'_>,
     ) -> Result<ImportOutcome, StoreError> {
         self.allowed(grant, Rights::Write)?;
         let mut writer = self.lock()?;
@@ -157,7 +159,14 @@ impl Store for SqliteStore {
             cmdlet: &cmdlet,
             commit,
         });
-        let outcome = import::run(&mut writer, self.version(), author, next, on_change)?;
+        let outcome = import::run(
+            &mut writer,
+            self.version(),
+            author,
+            next,
+            on_change,
+            last_check,
+        )?;
         self.keep(&outcome, commit);
         Ok(outcome)
     }

@@ -112,11 +112,24 @@ impl CallIo for PipeIo<'_> {
             self.fault.get_or_insert(fault);
             Stopped
         })?;
+        // The little that is said of a change that is made waits for nobody: nothing could stop the waiting.
+        if self.call.is_committing() {
+            self.outbox.push(frame);
+            return Ok(());
+        }
         self.outbox.push_waiting(frame, self.call)
     }
 
     fn stopped(&self) -> bool {
         self.call.is_stopped()
+    }
+
+    fn begin_commit(&self) -> Result<(), Stopped> {
+        if self.call.begin_commit() {
+            Ok(())
+        } else {
+            Err(Stopped)
+        }
     }
 
     fn output(&mut self, mut bytes: &[u8]) -> Result<(), Stopped> {

@@ -87,6 +87,8 @@ pub fn run_on_thread(
             Ok(()) => report,
         }),
         Ok(Err(report)) => Err(report),
+        // What was committed is answered with its result, whatever of it could be said.
+        Ok(Ok(result)) if call.is_committing() => Ok(result),
         Ok(Ok(result)) => io.finish().map(|()| result),
     };
     if outcome
