@@ -12,6 +12,7 @@ use crate::audit::CallLog;
 use crate::cmdlets;
 use crate::fault::{Fault, from_denial, from_stopped, is_about_one_thing, sentence};
 use crate::parameters::Parameters;
+use crate::retry::{Turns, check_key};
 use crate::roles::{RoleCache, RoleSet};
 use crate::{AuditEntry, AuditPhase, Call, CallIo, EngineParts};
 
@@ -85,6 +86,7 @@ pub struct Engine {
     local_roles: RoleCache,
     /// Held by whoever changes roles, so that two who do it at once need not try again and again.
     pub(crate) role_changes: Mutex<()>,
+    turns: Turns,
 }
 
 impl Engine {
@@ -98,6 +100,7 @@ impl Engine {
             central_roles: RoleCache::new(StoreKind::Central),
             local_roles: RoleCache::new(StoreKind::Local),
             role_changes: Mutex::default(),
+            turns: Turns::default(),
         })
     }
 
@@ -143,9 +146,15 @@ impl Engine {
         };
         // First without a look at the parameters: who may not run the cmdlet learns nothing about them.
         let central = self.decide(caller, &question, &log)?;
-        let parameters = Parameters::check(manifest, call.parameters).inspect_err(|fault| {
-            log.ended(&Err(fault.clone()), call.what_if, false, &[]);
-        })?;
+        let parameters = Parameters::check(manifest, call.parameters)
+            .and_then(|parameters| {
+                call.idempotency_key
+                    .map_or(Ok(()), check_key)
+                    .map(|()| parameters)
+            })
+            .inspect_err(|fault| {
+                log.ended(&Err(fault.clone()), call.what_if, false, &[]);
+            })?;
         let grant = if parameters.switch("LocalStore") {
             question.store = StoreKind::Local;
             log.store = StoreKind::Local;
@@ -168,9 +177,13 @@ impl Engine {
             idempotency_key: call.idempotency_key,
             io,
         };
-        let outcome = (handler.run)(&mut running);
-        let (io, notes) = (running.io, running.notes.take());
         let changes = matches!(manifest.access.effect, Effect::Write | Effect::WriteRoles);
+        let outcome = if changes {
+            self.in_turn(handler, &mut running)
+        } else {
+            (handler.run)(&mut running)
+        };
+        let (io, notes) = (running.io, running.notes.take());
         log.ended(&outcome, call.what_if, changes, &notes);
         match outcome {
             // Of several things that a pipeline hands over, one that fails does not keep the others from their turn.
@@ -181,6 +194,17 @@ impl Engine {
             }
             outcome => outcome,
         }
+    }
+
+    /// Runs a handler that changes something, behind other calls with the same key.
+    fn in_turn(&self, handler: &Handler, running: &mut Running<'_>) -> Result<InvokeResult, Fault> {
+        let Some(key) = running.idempotency_key else {
+            return (handler.run)(running);
+        };
+        let _until_the_end = self
+            .turns
+            .take(&running.caller.principal, key, &*running.io)?;
+        (handler.run)(running)
     }
 
     /// Prepares a little of the next export. Returns how many bytes are left to do, over both stores.
