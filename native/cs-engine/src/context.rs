@@ -46,11 +46,20 @@ pub trait CallIo {
         None
     }
 
-    /// The client's bytes, received whole into a private file at its start.
+    /// The client's bytes, received whole.
     ///
     /// # Errors
     /// An [`ErrorReport`] when no input was announced, it is too long, or the disk is full.
-    fn input(&mut self) -> Result<File, ErrorReport>;
+    fn input(&mut self) -> Result<Received, ErrorReport>;
+}
+
+/// The bytes that a client sent.
+#[derive(Debug)]
+pub struct Received {
+    /// A private file, at its start.
+    pub file: File,
+    /// The SHA-256 of its content.
+    pub sha256: [u8; 32],
 }
 
 /// One call, as it came over the pipe.
@@ -64,6 +73,8 @@ pub struct Call<'a> {
     pub what_if: bool,
     /// Names the call for retries.
     pub idempotency_key: Option<&'a str>,
+    /// Bytes were announced.
+    pub input: bool,
 }
 
 /// The time.

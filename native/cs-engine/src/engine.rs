@@ -1,20 +1,21 @@
 //! From a call to its handler: name, decision, parameters, audit.
 
 use std::cell::RefCell;
+use std::fs::File;
 use std::sync::{Arc, Mutex};
 
 use cs_contract::{CmdletManifest, Effect, ErrorId, ErrorReport, InvokeResult, Reach, Record};
 use cs_model::{CmdletName, StoreKind, shown};
 use cs_rbac::{Caller, Grant, Object, Policy, Question, Rights, decide};
-use cs_store::{Store, StoreError};
+use cs_store::{CommitInfo, RequestKey, Store, StoreError};
 
 use crate::audit::CallLog;
 use crate::cmdlets;
-use crate::fault::{Fault, from_denial, from_stopped, is_about_one_thing, sentence};
+use crate::fault::{Fault, from_denial, from_stopped, from_store, is_about_one_thing, sentence};
 use crate::parameters::Parameters;
-use crate::retry::{Turns, check_key};
+use crate::retry::{Turns, check_call, fingerprint};
 use crate::roles::{RoleCache, RoleSet};
-use crate::{AuditEntry, AuditPhase, Call, CallIo, EngineParts};
+use crate::{AuditEntry, AuditPhase, Call, CallIo, EngineParts, Received};
 
 /// Bytes that one step of [`Engine::idle`] deflates.
 const IDLE_STEP: u64 = 16 * 1024 * 1024;
@@ -42,7 +43,10 @@ pub struct Running<'a> {
     pub grant: Grant,
     pub kind: StoreKind,
     pub what_if: bool,
-    pub idempotency_key: Option<&'a str>,
+    /// The call's key, when it is to be remembered.
+    pub request: Option<RequestKey>,
+    /// Input that was received already.
+    received: Option<Received>,
     pub io: &'a mut dyn CallIo,
 }
 
@@ -60,6 +64,34 @@ impl Running<'_> {
     /// Adds something to the line of the outcome.
     pub fn note(&self, what: String) {
         self.notes.borrow_mut().push(what);
+    }
+
+    /// The bytes that the client sent, at their start.
+    pub fn input(&mut self) -> Result<File, Fault> {
+        let received = match self.received.take() {
+            Some(received) => received,
+            None => self.io.input()?,
+        };
+        Ok(received.file)
+    }
+
+    /// What a commit of this call says of itself.
+    pub fn commit(&self, message: String) -> CommitInfo {
+        CommitInfo {
+            time: self.engine.parts.clock.now(),
+            message,
+            idempotency_key: self.request.clone(),
+        }
+    }
+
+    /// The result of a call that found nothing to change, which its repetitions get as well.
+    pub fn unchanged(&self) -> Result<InvokeResult, Fault> {
+        if self.request.is_some() {
+            self.store()
+                .remember(&self.grant, &self.commit(String::new()))
+                .map_err(|error| from_store(&error))?;
+        }
+        Ok(InvokeResult::default())
     }
 
     /// Says something of a change that is made. A client that does not hear it changes nothing about the outcome.
@@ -147,11 +179,7 @@ impl Engine {
         // First without a look at the parameters: who may not run the cmdlet learns nothing about them.
         let central = self.decide(caller, &question, &log)?;
         let parameters = Parameters::check(manifest, call.parameters)
-            .and_then(|parameters| {
-                call.idempotency_key
-                    .map_or(Ok(()), check_key)
-                    .map(|()| parameters)
-            })
+            .and_then(|parameters| check_call(manifest, &call).map(|()| parameters))
             .inspect_err(|fault| {
                 log.ended(&Err(fault.clone()), call.what_if, false, &[]);
             })?;
@@ -174,14 +202,14 @@ impl Engine {
             kind: grant.store(),
             grant,
             what_if: call.what_if,
-            idempotency_key: call.idempotency_key,
+            request: None,
+            received: None,
             io,
         };
         let changes = matches!(manifest.access.effect, Effect::Write | Effect::WriteRoles);
-        let outcome = if changes {
-            self.in_turn(handler, &mut running)
-        } else {
-            (handler.run)(&mut running)
+        let outcome = match call.idempotency_key {
+            Some(key) if changes => self.in_turn(handler, &mut running, key, call.input),
+            _ => (handler.run)(&mut running),
         };
         let (io, notes) = (running.io, running.notes.take());
         log.ended(&outcome, call.what_if, changes, &notes);
@@ -196,11 +224,24 @@ impl Engine {
         }
     }
 
-    /// Runs a handler that changes something, behind other calls with the same key.
-    fn in_turn(&self, handler: &Handler, running: &mut Running<'_>) -> Result<InvokeResult, Fault> {
-        let Some(key) = running.idempotency_key else {
-            return (handler.run)(running);
-        };
+    /// Runs a call with a key, behind others with the same one.
+    fn in_turn(
+        &self,
+        handler: &Handler,
+        running: &mut Running<'_>,
+        key: &str,
+        has_input: bool,
+    ) -> Result<InvokeResult, Fault> {
+        // Received before its turn, so that a client that sends slowly keeps nobody waiting.
+        if has_input {
+            running.received = Some(running.io.input()?);
+        }
+        let input = running.received.as_ref().map(|received| &received.sha256);
+        let fingerprint = fingerprint(&running.grant, &running.parameters, input);
+        running.request = Some(RequestKey {
+            key: key.to_owned(),
+            fingerprint,
+        });
         let _until_the_end = self
             .turns
             .take(&running.caller.principal, key, &*running.io)?;

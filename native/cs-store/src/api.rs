@@ -16,7 +16,16 @@ pub struct CommitInfo {
     /// One line for the history.
     pub message: String,
     /// Makes a retry return the first result.
-    pub idempotency_key: Option<String>,
+    pub idempotency_key: Option<RequestKey>,
+}
+
+/// An idempotency key, and what it stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestKey {
+    /// The key. Each stands for one call.
+    pub key: String,
+    /// The hash of everything that the call was asked for with.
+    pub fingerprint: [u8; 32],
 }
 
 /// One commit, as the history shows it.
@@ -45,6 +54,8 @@ pub struct StoredRequest {
     pub version: Version,
     /// True when it made that version.
     pub changed: bool,
+    /// [`RequestKey::fingerprint`]; `None` for calls that were remembered before there were fingerprints.
+    pub fingerprint: Option<[u8; 32]>,
 }
 
 /// How a document would differ after a change.
@@ -184,10 +195,17 @@ pub trait Store: Send + Sync {
     /// When the store cannot be read or the grant does not allow it.
     fn history(&self, grant: &Grant, limit: usize) -> Result<Vec<CommitRecord>, StoreError>;
 
-    /// The call that an idempotency key stands for, if it was seen.
+    /// Remembers a call with an idempotency key that found nothing to change. Without a key it does nothing.
     ///
     /// # Errors
-    /// When the store cannot be read or the grant does not allow it.
+    /// [`StoreError::KeyTaken`] when the key stands for a call already; any other error as usual.
+    fn remember(&self, grant: &Grant, commit: &CommitInfo) -> Result<(), StoreError>;
+
+    /// The call that an idempotency key stands for, if it was seen. A key stands for one call on whichever store, and nothing of a
+    /// configuration is told, so a grant for the other store will do.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
     fn request(&self, grant: &Grant, key: &str) -> Result<Option<StoredRequest>, StoreError>;
 
     /// Deflates some of the newest version's content for later exports, at most `budget` bytes; returns

@@ -153,6 +153,11 @@ impl MemoryStore {
             (last_check.0)().map_err(|()| StoreError::Stopped)?;
         }
         let mut state = self.state();
+        if let Some(key) = &commit.idempotency_key
+            && state.requests.contains_key(&key.key)
+        {
+            return Err(StoreError::KeyTaken);
+        }
         if outcome.changed {
             outcome.version = Version(newest + 1);
             state.newest = Arc::new(content);
@@ -170,8 +175,9 @@ impl MemoryStore {
                 cmdlet: grant.cmdlet().to_string(),
                 version: outcome.version,
                 changed: outcome.changed,
+                fingerprint: Some(key.fingerprint),
             };
-            state.requests.insert(key.clone(), request);
+            state.requests.insert(key.key.clone(), request);
         }
         Ok(outcome)
     }
@@ -376,8 +382,21 @@ impl Store for MemoryStore {
             .collect())
     }
 
-    fn request(&self, grant: &Grant, key: &str) -> Result<Option<StoredRequest>, StoreError> {
-        self.allowed(grant, Rights::Read)?;
+    fn remember(&self, grant: &Grant, commit: &CommitInfo) -> Result<(), StoreError> {
+        self.allowed(grant, Rights::Write)?;
+        let content = (*self.state().newest).clone();
+        let unchanged = ImportOutcome::default();
+        self.commit(
+            grant,
+            Some(commit),
+            content,
+            unchanged,
+            LastCheck(&|| Ok(())),
+        )
+        .map(drop)
+    }
+
+    fn request(&self, _: &Grant, key: &str) -> Result<Option<StoredRequest>, StoreError> {
         Ok(self.state().requests.get(key).cloned())
     }
 

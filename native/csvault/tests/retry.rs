@@ -113,3 +113,68 @@ fn a_call_that_is_answered_as_stopped_changed_nothing() {
     assert!(cancelled > 0 && timed_out > 0);
     assert!(host.stop().success());
 }
+
+const KEY: &str = "7c9e6679-7425-40de-944b-e07fc1f90ae7";
+
+/// Begins to publish a topology with a key.
+fn begin_publish(client: &mut RawClient, site: &str, key: &str) -> u64 {
+    let call = client.begin_upload("Publish-CsTopology", json!({"idempotencyKey": key}));
+    client.send_chunk(call, topology(site).as_bytes());
+    client.notify("endInput", call);
+    call
+}
+
+#[test]
+fn a_retry_finds_what_the_lost_call_left_also_while_that_still_commits() {
+    let home = home();
+    let host = home.start();
+    let mut watching = host.client();
+    let mut repeated = 0;
+    for round in 0..60 {
+        let (site, key) = (format!("Site {round}"), format!("{KEY}-{round}"));
+        let old = version(&mut watching);
+        let mut lost = host.client();
+        begin_publish(&mut lost, &site, &key);
+        std::thread::sleep(Duration::from_millis(round % 20 * 3));
+        drop(lost);
+        let mut client = host.client();
+        let call = begin_publish(&mut client, &site, &key);
+        let (answer, _) = client.answer(call);
+        assert_eq!(answer["result"]["version"], json!(old + 1), "{answer}");
+        assert_eq!(version(&mut watching), old + 1);
+        repeated += usize::from(answer["result"]["repeated"] == json!(true));
+    }
+    println!("{repeated} were repeated");
+    assert!(repeated > 0);
+}
+
+#[test]
+fn calls_at_once_with_one_key_are_one_call() {
+    let home = home();
+    let host = home.start();
+    for round in 0..10 {
+        let (site, key) = (format!("Site {round}"), format!("{KEY}-{round}"));
+        let old = version(&mut host.client());
+        let mut clients: Vec<RawClient> = (0..8).map(|_| host.client()).collect();
+        let calls: Vec<u64> = clients
+            .iter_mut()
+            .map(|client| begin_publish(client, &site, &key))
+            .collect();
+        let answers: Vec<Value> = clients
+            .iter_mut()
+            .zip(calls)
+            .map(|(client, call)| client.answer(call).0["result"].clone())
+            .collect();
+        let news = answers.iter().filter(|result| result["repeated"].is_null());
+        assert_eq!(news.count(), 1, "{answers:?}");
+        let all = answers
+            .iter()
+            .all(|result| result["version"] == json!(old + 1));
+        assert!(all, "{answers:?}");
+        // The key is of no use for anything else.
+        let mut client = host.client();
+        let call = begin_publish(&mut client, "elsewhere", &key);
+        assert_eq!(error_id(&client.answer(call).0), "KeyReused");
+        assert_eq!(version(&mut client), old + 1);
+    }
+}

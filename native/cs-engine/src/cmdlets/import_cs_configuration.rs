@@ -6,7 +6,7 @@ use cs_archive::{PackageEvent, PackageReader, PackageSummary};
 use cs_contract::{ErrorId, ErrorReport, InvokeResult, Record};
 use cs_model::{ItemKey, Role, StoreKind, shown};
 use cs_rbac::{Caller, Question};
-use cs_store::{Change, ChangeKind, CommitInfo, ImportOutcome, LastCheck, StoreError};
+use cs_store::{Change, ChangeKind, ImportOutcome, LastCheck, StoreError};
 
 use crate::audit::CallLog;
 use crate::engine::{Engine, Handler, Running};
@@ -24,14 +24,10 @@ fn run(call: &mut Running<'_>) -> Result<InvokeResult, Fault> {
     if let Some(result) = remembered(call)? {
         return Ok(result);
     }
-    let file = call.io.input()?;
+    let file = call.input()?;
     let reader =
         PackageReader::open(file, call.engine.parts.limits).map_err(|error| from_read(&error))?;
-    let commit = (!call.what_if).then(|| CommitInfo {
-        time: call.engine.parts.clock.now(),
-        message: "Import of a package".to_owned(),
-        idempotency_key: call.idempotency_key.map(str::to_owned),
-    });
+    let commit = (!call.what_if).then(|| call.commit("Import of a package".to_owned()));
     let import = RefCell::new(Import {
         engine: call.engine,
         caller: call.caller,

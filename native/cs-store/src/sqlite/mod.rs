@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use cs_archive::PackageEvent;
 use cs_model::{StoreKind, Version};
 use cs_rbac::{Grant, Rights};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use crate::{
     Change, CommitInfo, CommitRecord, ImportOutcome, LastCheck, NewItem, Snapshot, Store,
@@ -209,11 +209,25 @@ impl Store for SqliteStore {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    fn request(&self, grant: &Grant, key: &str) -> Result<Option<StoredRequest>, StoreError> {
-        self.allowed(grant, Rights::Read)?;
+    fn remember(&self, grant: &Grant, commit: &CommitInfo) -> Result<(), StoreError> {
+        self.allowed(grant, Rights::Write)?;
+        let mut writer = self.lock()?;
+        let cmdlet = grant.cmdlet().to_string();
+        let author = Author {
+            principal: grant.principal(),
+            cmdlet: &cmdlet,
+            commit,
+        };
+        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let unchanged = ImportOutcome::default();
+        let check = LastCheck(&|| Ok(()));
+        commit::close(transaction, self.version(), Some(author), unchanged, check).map(drop)
+    }
+
+    fn request(&self, _: &Grant, key: &str) -> Result<Option<StoredRequest>, StoreError> {
         let reader = self.reader()?;
         let mut statement = reader.db()?.prepare_cached(
-            "SELECT principal, cmdlet, version, changed FROM request WHERE name = ?1",
+            "SELECT principal, cmdlet, version, changed, fingerprint FROM request WHERE name = ?1",
         )?;
         let found = statement.query_row(params![key], |row| {
             Ok(StoredRequest {
@@ -221,6 +235,7 @@ impl Store for SqliteStore {
                 cmdlet: row.get(1)?,
                 version: Version(unsigned(row.get(2)?)),
                 changed: row.get(3)?,
+                fingerprint: row.get(4)?,
             })
         });
         Ok(found.optional()?)

@@ -120,6 +120,7 @@ fn call_of(params: &InvokeParams) -> Call<'_> {
         parameters: params.parameters.as_deref(),
         what_if: params.what_if,
         idempotency_key: params.idempotency_key.as_deref(),
+        input: params.input,
     }
 }
 
