@@ -369,3 +369,27 @@ pub(crate) fn rights(effect: Effect) -> Rights {
         Effect::WriteRoles => Rights::WriteRoles,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cs_contract::Transfer;
+
+    #[test]
+    fn what_runs_where_calls_are_received_only_reads() {
+        let mut inline = 0;
+        for name in cmdlets::names() {
+            let (Some(handler), Some(manifest)) = (cmdlets::handler(name), manifest(name)) else {
+                panic!("{name} has no handler or no manifest");
+            };
+            if handler.inline {
+                inline += 1;
+                // No commit, nothing to wait for, and nobody to cancel it.
+                assert_eq!(manifest.access.effect, Effect::Read, "{name}");
+                assert!(manifest.should_process.is_none(), "{name}");
+                assert!(manifest.transfer != Some(Transfer::Upload), "{name}");
+            }
+        }
+        assert!(inline > 0);
+    }
+}
