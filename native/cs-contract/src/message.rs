@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use crate::ErrorReport;
@@ -105,21 +105,26 @@ pub struct InvokeParams {
     /// The cmdlet, `Verb-CsNoun`.
     pub cmdlet: String,
     /// Parameters by name; those that the client resolves by itself (paths) are not sent.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     #[schemars(with = "Option<serde_json::Map<String, serde_json::Value>>")]
     pub parameters: Option<Box<RawValue>>,
     /// Plan only: report what would change and change nothing.
     #[serde(default)]
     pub what_if: bool,
-    /// Names the call, so that a retry after a lost reply returns the first result. 8 to 64 characters.
-    #[serde(default)]
+    /// Names the call, so that a retry after a lost reply returns the first result. 8 to 64 visible characters; not with `whatIf`.
+    #[serde(default, deserialize_with = "given")]
     pub idempotency_key: Option<String>,
     /// The longest time the call may take, in milliseconds.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "given")]
     pub deadline_ms: Option<u64>,
     /// True when chunks of bytes follow, ended by an `endInput` notification.
     #[serde(default)]
     pub input: bool,
+}
+
+/// A member that is `null` is there, and not absent.
+fn given<'de, T: Deserialize<'de>, D: Deserializer<'de>>(member: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(member).map(Some)
 }
 
 /// Answer to `invoke`.

@@ -26,6 +26,15 @@ pub trait CallIo {
     /// Tells whether to stop. Cheap; long work asks often.
     fn stopped(&self) -> bool;
 
+    /// The point of no return, asked right before a commit: once it is passed the call is not stopped any more, and its outcome is
+    /// its result whatever arrives meanwhile.
+    ///
+    /// # Errors
+    /// [`Stopped`] when the call was stopped before; nothing may be committed then.
+    fn begin_commit(&self) -> Result<(), Stopped> {
+        if self.stopped() { Err(Stopped) } else { Ok(()) }
+    }
+
     /// Sends bytes of the result, in chunks of any length.
     ///
     /// # Errors
@@ -37,11 +46,20 @@ pub trait CallIo {
         None
     }
 
-    /// The client's bytes, received whole into a private file at its start.
+    /// The client's bytes, received whole.
     ///
     /// # Errors
     /// An [`ErrorReport`] when no input was announced, it is too long, or the disk is full.
-    fn input(&mut self) -> Result<File, ErrorReport>;
+    fn input(&mut self) -> Result<Received, ErrorReport>;
+}
+
+/// The bytes that a client sent.
+#[derive(Debug)]
+pub struct Received {
+    /// A private file, at its start.
+    pub file: File,
+    /// The SHA-256 of its content.
+    pub sha256: [u8; 32],
 }
 
 /// One call, as it came over the pipe.
@@ -55,6 +73,8 @@ pub struct Call<'a> {
     pub what_if: bool,
     /// Names the call for retries.
     pub idempotency_key: Option<&'a str>,
+    /// Bytes were announced.
+    pub input: bool,
 }
 
 /// The time.

@@ -1,19 +1,21 @@
 //! From a call to its handler: name, decision, parameters, audit.
 
 use std::cell::RefCell;
+use std::fs::File;
 use std::sync::{Arc, Mutex};
 
 use cs_contract::{CmdletManifest, Effect, ErrorId, ErrorReport, InvokeResult, Reach, Record};
 use cs_model::{CmdletName, StoreKind, shown};
 use cs_rbac::{Caller, Grant, Object, Policy, Question, Rights, decide};
-use cs_store::{Store, StoreError};
+use cs_store::{CommitInfo, RequestKey, Store, StoreError};
 
 use crate::audit::CallLog;
 use crate::cmdlets;
-use crate::fault::{Fault, from_denial, from_stopped, is_about_one_thing, sentence};
+use crate::fault::{Fault, from_denial, from_stopped, from_store, is_about_one_thing, sentence};
 use crate::parameters::Parameters;
+use crate::retry::{Turns, check_call, fingerprint};
 use crate::roles::{RoleCache, RoleSet};
-use crate::{AuditEntry, AuditPhase, Call, CallIo, EngineParts};
+use crate::{AuditEntry, AuditPhase, Call, CallIo, EngineParts, Received};
 
 /// Bytes that one step of [`Engine::idle`] deflates.
 const IDLE_STEP: u64 = 16 * 1024 * 1024;
@@ -41,7 +43,10 @@ pub struct Running<'a> {
     pub grant: Grant,
     pub kind: StoreKind,
     pub what_if: bool,
-    pub idempotency_key: Option<&'a str>,
+    /// The call's key, when it is to be remembered.
+    pub request: Option<RequestKey>,
+    /// Input that was received already.
+    received: Option<Received>,
     pub io: &'a mut dyn CallIo,
 }
 
@@ -61,10 +66,45 @@ impl Running<'_> {
         self.notes.borrow_mut().push(what);
     }
 
-    /// Decides once more, with the roles and the memberships of this moment; the fault of a refusal is left in `refused`.
-    pub fn still_allowed(&self, refused: &RefCell<Option<Fault>>) -> Result<(), ()> {
+    /// The bytes that the client sent, at their start.
+    pub fn input(&mut self) -> Result<File, Fault> {
+        let received = match self.received.take() {
+            Some(received) => received,
+            None => self.io.input()?,
+        };
+        Ok(received.file)
+    }
+
+    /// What a commit of this call says of itself.
+    pub fn commit(&self, message: String) -> CommitInfo {
+        CommitInfo {
+            time: self.engine.parts.clock.now(),
+            message,
+            idempotency_key: self.request.clone(),
+        }
+    }
+
+    /// The result of a call that found nothing to change, which its repetitions get as well.
+    pub fn unchanged(&self) -> Result<InvokeResult, Fault> {
+        if self.request.is_some() {
+            self.store()
+                .remember(&self.grant, &self.commit(String::new()))
+                .map_err(|error| from_store(&error))?;
+        }
+        Ok(InvokeResult::default())
+    }
+
+    /// Says something of a change that is made. A client that does not hear it changes nothing about the outcome.
+    pub fn tell_of_change(&mut self, record: Record) {
+        let _the_change_is_made = self.io.record(record);
+    }
+
+    /// The last check before a commit: decides once more, with the roles and the memberships of this moment, and passes the point of
+    /// no return. The fault of a refusal is left in `refused`.
+    pub fn may_commit(&self, refused: &RefCell<Option<Fault>>) -> Result<(), ()> {
         self.engine
             .still_allowed(self.caller, &*self.io, &self.question, self.log)
+            .and_then(|()| self.io.begin_commit().map_err(from_stopped))
             .map_err(|fault| {
                 refused.replace(Some(fault));
             })
@@ -78,6 +118,7 @@ pub struct Engine {
     local_roles: RoleCache,
     /// Held by whoever changes roles, so that two who do it at once need not try again and again.
     pub(crate) role_changes: Mutex<()>,
+    turns: Turns,
 }
 
 impl Engine {
@@ -91,6 +132,7 @@ impl Engine {
             central_roles: RoleCache::new(StoreKind::Central),
             local_roles: RoleCache::new(StoreKind::Local),
             role_changes: Mutex::default(),
+            turns: Turns::default(),
         })
     }
 
@@ -136,9 +178,11 @@ impl Engine {
         };
         // First without a look at the parameters: who may not run the cmdlet learns nothing about them.
         let central = self.decide(caller, &question, &log)?;
-        let parameters = Parameters::check(manifest, call.parameters).inspect_err(|fault| {
-            log.ended(&Err(fault.clone()), call.what_if, false, &[]);
-        })?;
+        let parameters = Parameters::check(manifest, call.parameters)
+            .and_then(|parameters| check_call(manifest, &call).map(|()| parameters))
+            .inspect_err(|fault| {
+                log.ended(&Err(fault.clone()), call.what_if, false, &[]);
+            })?;
         let grant = if parameters.switch("LocalStore") {
             question.store = StoreKind::Local;
             log.store = StoreKind::Local;
@@ -158,12 +202,16 @@ impl Engine {
             kind: grant.store(),
             grant,
             what_if: call.what_if,
-            idempotency_key: call.idempotency_key,
+            request: None,
+            received: None,
             io,
         };
-        let outcome = (handler.run)(&mut running);
-        let (io, notes) = (running.io, running.notes.take());
         let changes = matches!(manifest.access.effect, Effect::Write | Effect::WriteRoles);
+        let outcome = match call.idempotency_key {
+            Some(key) if changes => self.in_turn(handler, &mut running, key, call.input),
+            _ => (handler.run)(&mut running),
+        };
+        let (io, notes) = (running.io, running.notes.take());
         log.ended(&outcome, call.what_if, changes, &notes);
         match outcome {
             // Of several things that a pipeline hands over, one that fails does not keep the others from their turn.
@@ -174,6 +222,30 @@ impl Engine {
             }
             outcome => outcome,
         }
+    }
+
+    /// Runs a call with a key, behind others with the same one.
+    fn in_turn(
+        &self,
+        handler: &Handler,
+        running: &mut Running<'_>,
+        key: &str,
+        has_input: bool,
+    ) -> Result<InvokeResult, Fault> {
+        // Received before its turn, so that a client that sends slowly keeps nobody waiting.
+        if has_input {
+            running.received = Some(running.io.input()?);
+        }
+        let input = running.received.as_ref().map(|received| &received.sha256);
+        let fingerprint = fingerprint(&running.grant, &running.parameters, input);
+        running.request = Some(RequestKey {
+            key: key.to_owned(),
+            fingerprint,
+        });
+        let _until_the_end = self
+            .turns
+            .take(&running.caller.principal, key, &*running.io)?;
+        (handler.run)(running)
     }
 
     /// Prepares a little of the next export. Returns how many bytes are left to do, over both stores.
@@ -295,5 +367,29 @@ pub(crate) fn rights(effect: Effect) -> Rights {
         Effect::Export => Rights::Export,
         Effect::Write => Rights::Write,
         Effect::WriteRoles => Rights::WriteRoles,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cs_contract::Transfer;
+
+    #[test]
+    fn what_runs_where_calls_are_received_only_reads() {
+        let mut inline = 0;
+        for name in cmdlets::names() {
+            let (Some(handler), Some(manifest)) = (cmdlets::handler(name), manifest(name)) else {
+                panic!("{name} has no handler or no manifest");
+            };
+            if handler.inline {
+                inline += 1;
+                // No commit, nothing to wait for, and nobody to cancel it.
+                assert_eq!(manifest.access.effect, Effect::Read, "{name}");
+                assert!(manifest.should_process.is_none(), "{name}");
+                assert!(manifest.transfer != Some(Transfer::Upload), "{name}");
+            }
+        }
+        assert!(inline > 0);
     }
 }

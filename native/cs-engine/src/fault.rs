@@ -68,6 +68,7 @@ pub fn from_store(error: &StoreError) -> Fault {
         | StoreError::NoSuchVersion(_)
         | StoreError::TooNew { .. }
         | StoreError::Failed(_) => ErrorId::StoreFailed,
+        StoreError::KeyTaken => ErrorId::KeyReused,
         StoreError::Malformed(_) => ErrorId::InternalFault,
     };
     // Names of documents and items come from packages.

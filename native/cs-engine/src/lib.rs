@@ -22,7 +22,7 @@ mod xml;
 pub use audit::{push_escape, visible};
 pub use context::{
     Audit, AuditEntry, AuditFault, AuditLine, AuditPhase, AuditRepeats, AuditState, Call, CallIo,
-    Clock, Directory, EngineParts, GroupInfo, Ids, Stopped, TakeLine,
+    Clock, Directory, EngineParts, GroupInfo, Ids, Received, Stopped, TakeLine,
 };
 pub use engine::Engine;
 pub use initial::initial_content;

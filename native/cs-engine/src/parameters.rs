@@ -117,6 +117,13 @@ impl Parameters {
         Ok(Self(given))
     }
 
+    /// What was given, but for switches that are off: these say nothing.
+    pub fn given(&self) -> impl Iterator<Item = (&String, &Value)> {
+        self.0
+            .iter()
+            .filter(|(_, value)| **value != Value::Bool(false))
+    }
+
     /// True when a switch is given and on.
     pub fn switch(&self, name: &str) -> bool {
         self.0.get(name).and_then(Value::as_bool).unwrap_or(false)

@@ -348,6 +348,7 @@ fn roles_in_a_package_need_the_right_to_write_roles() {
             parameters: Some(&raw),
             what_if: true,
             idempotency_key: None,
+            input: true,
         };
         (scene.engine.invoke(&admin, call, &mut heard), heard)
     };

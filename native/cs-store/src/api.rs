@@ -16,7 +16,16 @@ pub struct CommitInfo {
     /// One line for the history.
     pub message: String,
     /// Makes a retry return the first result.
-    pub idempotency_key: Option<String>,
+    pub idempotency_key: Option<RequestKey>,
+}
+
+/// An idempotency key, and what it stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestKey {
+    /// The key. Each stands for one call.
+    pub key: String,
+    /// The hash of everything that the call was asked for with.
+    pub fingerprint: [u8; 32],
 }
 
 /// One commit, as the history shows it.
@@ -45,6 +54,8 @@ pub struct StoredRequest {
     pub version: Version,
     /// True when it made that version.
     pub changed: bool,
+    /// [`RequestKey::fingerprint`]; `None` for calls that were remembered before there were fingerprints.
+    pub fingerprint: Option<[u8; 32]>,
 }
 
 /// How a document would differ after a change.
@@ -99,6 +110,7 @@ pub struct Item {
 }
 
 /// A last question before a commit, asked while no other commit can come in between: `Err(())` gives up, and the store stays as it was.
+/// It is the last step before the commit itself, so `Ok(())` is the point of no return.
 #[derive(Clone, Copy)]
 pub struct LastCheck<'a>(pub &'a dyn Fn() -> Result<(), ()>);
 
@@ -150,7 +162,8 @@ pub trait Store: Send + Sync {
     ///
     /// `next` yields the package's events in order, `Ok(None)` at the end, and `Err(())` to give up, which
     /// leaves the store as it was. From its first call to the commit no other commit comes in between. With `commit` `None` nothing is kept: a dry run for plans.
-    /// `on_change` is told of every difference; an error from it gives up as well.
+    /// `on_change` is told of every difference; an error from it gives up as well. `last_check` is asked when there is something to
+    /// commit.
     ///
     /// # Errors
     /// Any [`StoreError`]; the store is then exactly as before.
@@ -160,6 +173,7 @@ pub trait Store: Send + Sync {
         commit: Option<&CommitInfo>,
         next: &mut dyn FnMut() -> Result<Option<PackageEvent>, ()>,
         on_change: &mut dyn FnMut(&Change) -> Result<(), ()>,
+        last_check: LastCheck<'_>,
     ) -> Result<ImportOutcome, StoreError>;
 
     /// Replaces the content of one item, or adds the document or the item at the end of its list. With `commit` `None` only the
@@ -181,10 +195,17 @@ pub trait Store: Send + Sync {
     /// When the store cannot be read or the grant does not allow it.
     fn history(&self, grant: &Grant, limit: usize) -> Result<Vec<CommitRecord>, StoreError>;
 
-    /// The call that an idempotency key stands for, if it was seen.
+    /// Remembers a call with an idempotency key that found nothing to change. Without a key it does nothing.
     ///
     /// # Errors
-    /// When the store cannot be read or the grant does not allow it.
+    /// [`StoreError::KeyTaken`] when the key stands for a call already; any other error as usual.
+    fn remember(&self, grant: &Grant, commit: &CommitInfo) -> Result<(), StoreError>;
+
+    /// The call that an idempotency key stands for, if it was seen. A key stands for one call on whichever store, and nothing of a
+    /// configuration is told, so a grant for the other store will do.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
     fn request(&self, grant: &Grant, key: &str) -> Result<Option<StoredRequest>, StoreError>;
 
     /// Deflates some of the newest version's content for later exports, at most `budget` bytes; returns

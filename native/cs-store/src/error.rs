@@ -37,6 +37,9 @@ pub enum StoreError {
         /// The document.
         id: Box<DocumentId>,
     },
+    /// The idempotency key of a commit stands for another call.
+    #[error("the idempotency key belongs to another call")]
+    KeyTaken,
     /// The version does not exist.
     #[error("version {0} does not exist")]
     NoSuchVersion(u64),

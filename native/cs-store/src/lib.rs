@@ -12,7 +12,7 @@ mod sqlite;
 
 pub use api::{
     Change, ChangeKind, CommitInfo, CommitRecord, DocumentInfo, ImportOutcome, Item, LastCheck,
-    NewItem, Snapshot, Store, StoredRequest,
+    NewItem, RequestKey, Snapshot, Store, StoredRequest,
 };
 pub use error::StoreError;
 pub use memory::MemoryStore;

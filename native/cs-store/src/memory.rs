@@ -12,8 +12,8 @@ use cs_rbac::{Grant, Rights};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    Change, CommitInfo, CommitRecord, ImportOutcome, NewItem, Snapshot, Store, StoreError,
-    StoredRequest,
+    Change, CommitInfo, CommitRecord, ImportOutcome, LastCheck, NewItem, Snapshot, Store,
+    StoreError, StoredRequest,
 };
 use differences::{count, differences};
 use snapshot::MemorySnapshot;
@@ -141,11 +141,23 @@ impl MemoryStore {
         commit: Option<&CommitInfo>,
         content: Content,
         mut outcome: ImportOutcome,
-    ) -> ImportOutcome {
-        let mut state = self.state();
-        let newest = state.history.len() as u64;
+        last_check: LastCheck<'_>,
+    ) -> Result<ImportOutcome, StoreError> {
+        let newest = self.state().history.len() as u64;
         outcome.version = Version(newest);
-        let Some(commit) = commit else { return outcome };
+        let Some(commit) = commit else {
+            return Ok(outcome);
+        };
+        if outcome.changed || commit.idempotency_key.is_some() {
+            // Without the lock: it may look at the store.
+            (last_check.0)().map_err(|()| StoreError::Stopped)?;
+        }
+        let mut state = self.state();
+        if let Some(key) = &commit.idempotency_key
+            && state.requests.contains_key(&key.key)
+        {
+            return Err(StoreError::KeyTaken);
+        }
         if outcome.changed {
             outcome.version = Version(newest + 1);
             state.newest = Arc::new(content);
@@ -163,10 +175,11 @@ impl MemoryStore {
                 cmdlet: grant.cmdlet().to_string(),
                 version: outcome.version,
                 changed: outcome.changed,
+                fingerprint: Some(key.fingerprint),
             };
-            state.requests.insert(key.clone(), request);
+            state.requests.insert(key.key.clone(), request);
         }
-        outcome
+        Ok(outcome)
     }
 }
 
@@ -292,6 +305,7 @@ impl Store for MemoryStore {
         commit: Option<&CommitInfo>,
         next: &mut dyn FnMut() -> Result<Option<PackageEvent>, ()>,
         on_change: &mut dyn FnMut(&Change) -> Result<(), ()>,
+        last_check: LastCheck<'_>,
     ) -> Result<ImportOutcome, StoreError> {
         self.allowed(grant, Rights::Write)?;
         let content = collect(next)?;
@@ -300,7 +314,7 @@ impl Store for MemoryStore {
         for change in &changes {
             on_change(change).map_err(|()| StoreError::Stopped)?;
         }
-        Ok(self.commit(grant, commit, content, count(&changes)))
+        self.commit(grant, commit, content, count(&changes), last_check)
     }
 
     fn put_item(
@@ -353,10 +367,7 @@ impl Store for MemoryStore {
             }
         }
         let outcome = count(&differences(&old, &new));
-        if commit.is_some() && outcome.changed {
-            (last_check.0)().map_err(|()| StoreError::Stopped)?;
-        }
-        Ok(self.commit(grant, commit, new, outcome))
+        self.commit(grant, commit, new, outcome, last_check)
     }
 
     fn history(&self, grant: &Grant, limit: usize) -> Result<Vec<CommitRecord>, StoreError> {
@@ -371,8 +382,21 @@ impl Store for MemoryStore {
             .collect())
     }
 
-    fn request(&self, grant: &Grant, key: &str) -> Result<Option<StoredRequest>, StoreError> {
-        self.allowed(grant, Rights::Read)?;
+    fn remember(&self, grant: &Grant, commit: &CommitInfo) -> Result<(), StoreError> {
+        self.allowed(grant, Rights::Write)?;
+        let content = (*self.state().newest).clone();
+        let unchanged = ImportOutcome::default();
+        self.commit(
+            grant,
+            Some(commit),
+            content,
+            unchanged,
+            LastCheck(&|| Ok(())),
+        )
+        .map(drop)
+    }
+
+    fn request(&self, _: &Grant, key: &str) -> Result<Option<StoredRequest>, StoreError> {
         Ok(self.state().requests.get(key).cloned())
     }
 

@@ -9,7 +9,7 @@ mod support;
 use cs_archive::PackageEvent;
 use cs_model::{DocumentId, DocumentKey, ItemKey, StoreKind, Uuid, Version};
 use cs_rbac::Rights;
-use cs_store::{CommitInfo, LastCheck, NewItem, Store, StoreError};
+use cs_store::{CommitInfo, LastCheck, NewItem, RequestKey, Store, StoreError};
 use support::{
     both, commit, doc, docs, document, expected_set, export, grant, grant_for, import, import_as,
     package, part, set_of,
@@ -176,6 +176,7 @@ fn giving_up_leaves_the_store_as_it_was() {
                 Some(&commit("half")),
                 &mut || left.next().map(Some).ok_or(()),
                 &mut |_| Ok(()),
+                LastCheck(&|| Ok(())),
             );
             assert!(
                 matches!(outcome, Err(StoreError::Stopped)),
@@ -188,8 +189,34 @@ fn giving_up_leaves_the_store_as_it_was() {
             Some(&commit("refused")),
             &mut || Ok(all.next()),
             &mut |_| Err(()),
+            LastCheck(&|| Ok(())),
         );
         assert!(matches!(outcome, Err(StoreError::Stopped)));
+        assert_eq!(
+            (store.version(), export(store)),
+            (Version(1), before.clone())
+        );
+        // The last check comes behind everything else, and only when there is something to commit.
+        let asked = std::cell::Cell::new(0);
+        let refuse = || {
+            asked.set(asked.get() + 1);
+            Err(())
+        };
+        let run = |names: &[&str], commit: Option<&CommitInfo>| {
+            let mut all = package(&docs(names)).into_iter();
+            let next = &mut || Ok(all.next());
+            let outcome = store.import(
+                &grant(Rights::Write),
+                commit,
+                next,
+                &mut |_| Ok(()),
+                LastCheck(&refuse),
+            );
+            (outcome.is_ok(), asked.get())
+        };
+        assert_eq!(run(&["x"], None), (true, 0));
+        assert_eq!(run(&["a"], Some(&commit("same"))), (true, 0));
+        assert_eq!(run(&["x"], Some(&commit("refused"))), (false, 1));
         assert_eq!((store.version(), export(store)), (Version(1), before));
     });
 }
@@ -254,7 +281,13 @@ fn rights_are_asked_for() {
         for rights in [Rights::Read, Rights::Export] {
             refused(
                 store
-                    .import(&grant(rights), None, none, &mut |_| Ok(()))
+                    .import(
+                        &grant(rights),
+                        None,
+                        none,
+                        &mut |_| Ok(()),
+                        LastCheck(&|| Ok(())),
+                    )
                     .map(drop),
             );
             let (id, key) = (DocumentId::parse("a"), ItemKey::global());
@@ -271,8 +304,15 @@ fn rights_are_asked_for() {
         let local = grant_for(Rights::WriteRoles, StoreKind::Local);
         refused(store.snapshot(&local).map(drop));
         refused(store.history(&local, 1).map(drop));
-        refused(store.request(&local, "key").map(drop));
-        refused(store.import(&local, None, none, &mut |_| Ok(())).map(drop));
+        refused(store.remember(&grant(Rights::Export), &commit("")));
+        refused(store.remember(&local, &commit("")));
+        // What a key stands for is told whichever store it was used for.
+        assert_eq!(store.request(&local, "key").unwrap(), None);
+        refused(
+            store
+                .import(&local, None, none, &mut |_| Ok(()), LastCheck(&|| Ok(())))
+                .map(drop),
+        );
         let snapshot = store.snapshot(&grant(Rights::Read)).unwrap();
         refused(snapshot.export(&mut |_| Ok(()), &mut Vec::new()));
     });
@@ -281,11 +321,14 @@ fn rights_are_asked_for() {
 #[test]
 fn a_retry_is_remembered() {
     on_both(&["a"], |store| {
-        let keyed = CommitInfo {
-            idempotency_key: Some("key-0001".to_owned()),
+        let keyed = |key: &str, fingerprint: u8| CommitInfo {
+            idempotency_key: Some(RequestKey {
+                key: key.to_owned(),
+                fingerprint: [fingerprint; 32],
+            }),
             ..commit("keyed")
         };
-        import_as(store, package(&docs(&["b"])), Some(&keyed)).unwrap();
+        import_as(store, package(&docs(&["b"])), Some(&keyed("key-0001", 1))).unwrap();
         let found = store
             .request(&grant(Rights::Read), "key-0001")
             .unwrap()
@@ -294,11 +337,8 @@ fn a_retry_is_remembered() {
             (found.version, found.changed, found.cmdlet.as_str()),
             (Version(2), true, "Import-CsConfiguration")
         );
-        let again = CommitInfo {
-            idempotency_key: Some("key-0002".to_owned()),
-            ..commit("keyed")
-        };
-        import_as(store, package(&docs(&["b"])), Some(&again)).unwrap();
+        assert_eq!(found.fingerprint, Some([1; 32]));
+        import_as(store, package(&docs(&["b"])), Some(&keyed("key-0002", 2))).unwrap();
         let found = store
             .request(&grant(Rights::Read), "key-0002")
             .unwrap()
@@ -307,6 +347,29 @@ fn a_retry_is_remembered() {
         assert_eq!(
             store.request(&grant(Rights::Read), "key-0003").unwrap(),
             None
+        );
+        // A call that found nothing to do is remembered without a version.
+        let write = grant(Rights::Write);
+        store.remember(&write, &keyed("key-0003", 3)).unwrap();
+        store.remember(&write, &commit("no key")).unwrap();
+        let found = store.request(&write, "key-0003").unwrap().unwrap();
+        assert_eq!((found.version, found.changed), (Version(2), false));
+        assert_eq!(found.fingerprint, Some([3; 32]));
+        // A key stands for one call: nothing else is committed with it.
+        for (names, key) in [
+            (["b"], "key-0001"),
+            (["c"], "key-0002"),
+            (["c"], "key-0003"),
+        ] {
+            let again = import_as(store, package(&docs(&names)), Some(&keyed(key, 9)));
+            assert!(matches!(again, Err(StoreError::KeyTaken)), "{key}");
+        }
+        let again = store.remember(&write, &keyed("key-0001", 9));
+        assert!(matches!(again, Err(StoreError::KeyTaken)));
+        let found = store.request(&write, "key-0001").unwrap().unwrap();
+        assert_eq!(
+            (store.version(), found.fingerprint),
+            (Version(2), Some([1; 32]))
         );
     });
 }
@@ -571,6 +634,46 @@ fn a_store_whose_making_was_cut_short_is_made_whole() {
     assert_eq!(
         set_of(&export(&open(&["b"]).unwrap())),
         expected_set(&docs(&["a"]))
+    );
+}
+
+#[test]
+fn a_store_of_the_first_format_is_taken_over_and_a_newer_one_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("central.db");
+    drop(support::sqlite(folder.path(), &docs(&["a"])));
+    let edit = |sql: &str| {
+        let connection = rusqlite::Connection::open(&path).unwrap();
+        connection.execute_batch(sql).unwrap();
+    };
+    edit(
+        "ALTER TABLE request DROP COLUMN fingerprint; INSERT INTO request VALUES ('key-0001', 'tester (uid 1)', 'Import-CsConfiguration', 1, 1); PRAGMA user_version = 1;",
+    );
+    // Twice: what was taken over is of the newest format.
+    for key in ["key-0002", "key-0003"] {
+        let store = support::sqlite(folder.path(), &docs(&["never"]));
+        let read = grant(Rights::Read);
+        let old = store.request(&read, "key-0001").unwrap().unwrap();
+        assert_eq!((old.changed, old.fingerprint), (true, None));
+        let keyed = CommitInfo {
+            idempotency_key: Some(RequestKey {
+                key: key.to_owned(),
+                fingerprint: [7; 32],
+            }),
+            ..commit("keyed")
+        };
+        import_as(&store, package(&docs(&["a", key])), Some(&keyed)).unwrap();
+        let new = store.request(&read, key).unwrap().unwrap();
+        assert_eq!(new.fingerprint, Some([7; 32]));
+    }
+    edit("PRAGMA user_version = 3;");
+    let initial = || package(&docs(&["a"]));
+    let error = cs_store::SqliteStore::open(&path, StoreKind::Central, &initial, &commit("new"))
+        .err()
+        .unwrap();
+    assert!(
+        matches!(error, StoreError::TooNew { found: 3, known: 2 }),
+        "{error}"
     );
 }
 

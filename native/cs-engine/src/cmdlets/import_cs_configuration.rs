@@ -6,7 +6,7 @@ use cs_archive::{PackageEvent, PackageReader, PackageSummary};
 use cs_contract::{ErrorId, ErrorReport, InvokeResult, Record};
 use cs_model::{ItemKey, Role, StoreKind, shown};
 use cs_rbac::{Caller, Question};
-use cs_store::{Change, ChangeKind, CommitInfo, ImportOutcome, StoreError};
+use cs_store::{Change, ChangeKind, ImportOutcome, LastCheck, StoreError};
 
 use crate::audit::CallLog;
 use crate::engine::{Engine, Handler, Running};
@@ -24,14 +24,10 @@ fn run(call: &mut Running<'_>) -> Result<InvokeResult, Fault> {
     if let Some(result) = remembered(call)? {
         return Ok(result);
     }
-    let file = call.io.input()?;
+    let file = call.input()?;
     let reader =
         PackageReader::open(file, call.engine.parts.limits).map_err(|error| from_read(&error))?;
-    let commit = (!call.what_if).then(|| CommitInfo {
-        time: call.engine.parts.clock.now(),
-        message: "Import of a package".to_owned(),
-        idempotency_key: call.idempotency_key.map(str::to_owned),
-    });
+    let commit = (!call.what_if).then(|| call.commit("Import of a package".to_owned()));
     let import = RefCell::new(Import {
         engine: call.engine,
         caller: call.caller,
@@ -53,6 +49,7 @@ fn run(call: &mut Running<'_>) -> Result<InvokeResult, Fault> {
         commit.as_ref(),
         &mut || import.borrow_mut().guarded(Import::next),
         &mut |change| import.borrow_mut().guarded(|import| import.change(change)),
+        LastCheck(&|| import.borrow_mut().guarded(Import::begin_commit)),
     );
     let import = import.into_inner();
     match outcome {
@@ -63,8 +60,12 @@ fn run(call: &mut Running<'_>) -> Result<InvokeResult, Fault> {
             if call.kind == StoreKind::Central {
                 warnings.extend(about_roles(call.engine.parts.directory.as_ref(), &roles));
             }
-            report(io, call.kind, call.what_if, force, warnings, &outcome).map_err(from_stopped)?;
             let version = (outcome.changed && !call.what_if).then_some(outcome.version.0);
+            let heard = report(io, call.kind, call.what_if, force, warnings, &outcome);
+            // A client that does not hear of a change that is made changes nothing about the outcome.
+            if version.is_none() {
+                heard.map_err(from_stopped)?;
+            }
             Ok(InvokeResult {
                 version,
                 ..InvokeResult::default()
@@ -132,6 +133,10 @@ impl Import<'_> {
             }
         }
         Ok(event)
+    }
+
+    fn begin_commit(&mut self) -> Result<(), Fault> {
+        self.io.begin_commit().map_err(from_stopped)
     }
 
     fn progress(&mut self) -> Result<(), Fault> {

@@ -34,8 +34,10 @@ fn run(call: &mut Running<'_>) -> Result<InvokeResult, Fault> {
             warnings,
         })
     })?;
-    if let Some(role) = made.filter(|_| extent != Extent::Plan) {
-        show(call, &role)?;
+    match made {
+        Some(role) if extent == Extent::Commit => call.tell_of_change(record(&role)),
+        Some(role) if extent == Extent::Check => show(call, &role)?,
+        _ => {}
     }
     Ok(result)
 }
@@ -61,9 +63,12 @@ fn make(call: &Running<'_>, current: &Current<'_>) -> Result<(Role, Vec<String>)
 }
 
 fn show(call: &mut Running<'_>, role: &Role) -> Result<(), Fault> {
-    let record = Record::Object {
+    call.io.record(record(role)).map_err(from_stopped)
+}
+
+fn record(role: &Role) -> Record {
+    Record::Object {
         r#type: ROLE_TYPE.to_owned(),
         values: Values::new(&[object(role)]),
-    };
-    call.io.record(record).map_err(from_stopped)
+    }
 }

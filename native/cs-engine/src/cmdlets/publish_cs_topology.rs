@@ -6,7 +6,7 @@ use std::io::Read;
 
 use cs_contract::{ErrorId, ErrorReport, InvokeResult, Record};
 use cs_model::{DocumentId, DocumentKey, ItemKey};
-use cs_store::{CommitInfo, LastCheck, NewItem};
+use cs_store::{LastCheck, NewItem};
 
 use crate::engine::{Handler, Running};
 use crate::fault::{Fault, from_read, from_stopped, from_store};
@@ -31,7 +31,7 @@ fn run(call: &mut Running<'_>) -> Result<InvokeResult, Fault> {
     if let Some(result) = remembered(call)? {
         return Ok(result);
     }
-    let text = topology::decode(&read_all(call.io.input()?)?)?;
+    let text = topology::decode(&read_all(call.input()?)?)?;
     cs_archive::xml::check_xml(text.as_bytes(), "Topology", &call.engine.parts.limits)
         .map_err(|error| from_read(&error))?;
     let root = topology::parse(&text)?;
@@ -54,7 +54,7 @@ fn run(call: &mut Running<'_>) -> Result<InvokeResult, Fault> {
         call.io
             .record(Record::Verbose { text })
             .map_err(from_stopped)?;
-        return Ok(InvokeResult::default());
+        return call.unchanged();
     }
     if call.what_if {
         plan(call, old.as_ref(), &root)?;
@@ -69,16 +69,12 @@ fn run(call: &mut Running<'_>) -> Result<InvokeResult, Fault> {
         })?,
         None => global_item(signature, &payload),
     };
-    let commit = (!call.what_if).then(|| CommitInfo {
-        time: call.engine.parts.clock.now(),
-        message: "Publish of a topology".to_owned(),
-        idempotency_key: call.idempotency_key.map(str::to_owned),
-    });
+    let commit = (!call.what_if).then(|| call.commit("Publish of a topology".to_owned()));
     let key = current
         .as_ref()
         .map_or_else(ItemKey::global, |current| current.key.clone());
     let refused = RefCell::new(None);
-    let last_check = || call.still_allowed(&refused);
+    let last_check = || call.may_commit(&refused);
     let outcome = call
         .store()
         .put_item(
@@ -99,9 +95,7 @@ fn run(call: &mut Running<'_>) -> Result<InvokeResult, Fault> {
         let text = format!(
             "The topology is published in version {version} of the Central Management store."
         );
-        call.io
-            .record(Record::Verbose { text })
-            .map_err(from_stopped)?;
+        call.tell_of_change(Record::Verbose { text });
     }
     Ok(InvokeResult {
         version,

@@ -6,7 +6,7 @@ use std::sync::PoisonError;
 use cs_contract::{ErrorId, ErrorReport, InvokeResult, Record};
 use cs_model::{ItemKey, Role};
 use cs_rbac::{Caller, Policy, excess, keeps_an_administrator};
-use cs_store::{CommitInfo, LastCheck, NewItem, StoreError};
+use cs_store::{LastCheck, NewItem, StoreError};
 
 use super::diff::{RoleEdit, told};
 use super::document::{CMDLETS, ROLES_BYTES, Stored};
@@ -108,7 +108,10 @@ fn attempt(
         call.io
             .record(Record::Verbose { text })
             .map_err(from_stopped)?;
-        return Ok(InvokeResult::default());
+        return match extent {
+            Extent::Commit => call.unchanged(),
+            Extent::Check | Extent::Plan => Ok(InvokeResult::default()),
+        };
     }
     match extent {
         Extent::Check => return Ok(InvokeResult::default()),
@@ -137,13 +140,9 @@ fn attempt(
             refused.replace(Some(changed_meanwhile()));
             return Err(());
         }
-        call.still_allowed(&refused)
+        call.may_commit(&refused)
     };
-    let commit = CommitInfo {
-        time: call.engine.parts.clock.now(),
-        message: format!("{message}: {told}").chars().take(500).collect(),
-        idempotency_key: call.idempotency_key.map(str::to_owned),
-    };
+    let commit = call.commit(format!("{message}: {told}").chars().take(500).collect());
     let (key, expected) = match &stored.item {
         Some((key, signature, _)) => (key.clone(), *signature),
         None => (ItemKey::global(), None),
@@ -170,9 +169,7 @@ fn attempt(
         call.kind.display_name(),
         outcome.version
     );
-    call.io
-        .record(Record::Verbose { text })
-        .map_err(from_stopped)?;
+    call.tell_of_change(Record::Verbose { text });
     Ok(InvokeResult {
         version: outcome.changed.then_some(outcome.version.0),
         ..InvokeResult::default()

@@ -6,8 +6,8 @@
 )]
 #![allow(dead_code, reason = "each test file uses some of it")]
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -15,17 +15,19 @@ use cs_archive::PackageEvent;
 use cs_contract::{ErrorId, ErrorReport, InvokeResult, Record};
 use cs_engine::{
     Audit, AuditEntry, AuditLine, AuditState, Call, CallIo, Clock, Directory, Engine, EngineParts,
-    GroupInfo, Ids, Stopped, TakeLine, initial_content,
+    GroupInfo, Ids, Received, Stopped, TakeLine, initial_content,
 };
 use cs_model::{StoreKind, Uuid};
 use cs_rbac::{Caller, Group, Membership};
 use cs_store::{CommitInfo, MemoryStore, Store};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 /// An engine, and what a test says about its surroundings.
 pub struct Scene {
     pub engine: Engine,
     pub central: Arc<MemoryStore>,
+    pub local: Arc<MemoryStore>,
     pub audit: Arc<Lines>,
     pub directory: Arc<People>,
 }
@@ -127,12 +129,27 @@ pub struct Heard {
     pub records: Vec<Record>,
     pub bytes: Vec<u8>,
     pub input: Option<Vec<u8>>,
+    pub key: Option<&'static str>,
+    pub what_if: bool,
     /// The caller as it is when the call is asked again at its end.
     pub later: Option<Arc<Caller>>,
+    /// The client is gone once a commit is asked for: before it, or behind it.
+    pub goes: Option<Goes>,
+    pub gone: Cell<bool>,
+}
+
+/// When a client goes away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Goes {
+    BeforeTheCommit,
+    AfterIt,
 }
 
 impl CallIo for Heard {
     fn record(&mut self, record: Record) -> Result<(), Stopped> {
+        if self.gone.get() {
+            return Err(Stopped);
+        }
         self.records.push(record);
         Ok(())
     }
@@ -141,12 +158,20 @@ impl CallIo for Heard {
         false
     }
 
+    fn begin_commit(&self) -> Result<(), Stopped> {
+        self.gone.set(self.goes.is_some());
+        if self.goes == Some(Goes::BeforeTheCommit) {
+            return Err(Stopped);
+        }
+        Ok(())
+    }
+
     fn output(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
         self.bytes.extend_from_slice(bytes);
         Ok(())
     }
 
-    fn input(&mut self) -> Result<File, ErrorReport> {
+    fn input(&mut self) -> Result<Received, ErrorReport> {
         use std::io::{Seek, Write};
         let bytes = self
             .input
@@ -155,7 +180,10 @@ impl CallIo for Heard {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(&bytes).unwrap();
         file.rewind().unwrap();
-        Ok(file)
+        Ok(Received {
+            file,
+            sha256: Sha256::digest(&bytes).into(),
+        })
     }
 
     fn caller(&self) -> Option<Arc<Caller>> {
@@ -192,11 +220,11 @@ impl Scene {
             idempotency_key: None,
         };
         let store = |kind| Arc::new(MemoryStore::new(kind, &initial, &commit).unwrap());
-        let central = store(StoreKind::Central);
+        let (central, local) = (store(StoreKind::Central), store(StoreKind::Local));
         let (audit, directory) = (Arc::new(Lines::default()), Arc::new(People::default()));
         let engine = Engine::new(EngineParts {
             central: Arc::clone(&central) as Arc<dyn Store>,
-            local: store(StoreKind::Local),
+            local: Arc::clone(&local) as Arc<dyn Store>,
             clock: Arc::new(Fixed),
             ids: Arc::new(ids),
             directory: Arc::clone(&directory) as _,
@@ -207,6 +235,7 @@ impl Scene {
         Self {
             engine,
             central,
+            local,
             audit,
             directory,
         }
@@ -239,8 +268,9 @@ impl Scene {
         let call = Call {
             cmdlet,
             parameters: Some(&parameters),
-            what_if: false,
-            idempotency_key: None,
+            what_if: heard.what_if,
+            idempotency_key: heard.key,
+            input: heard.input.is_some(),
         };
         let outcome = self.engine.invoke(caller, call, &mut heard);
         (outcome, heard)

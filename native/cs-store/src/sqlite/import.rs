@@ -11,7 +11,7 @@ use super::content::ContentWriter;
 use super::edit::{Edit, NewDocument, between};
 use super::seen::Seen;
 use super::{int, schema};
-use crate::{Change, ChangeKind, ImportOutcome, StoreError};
+use crate::{Change, ChangeKind, ImportOutcome, LastCheck, StoreError};
 
 /// Runs an import; without an author nothing is kept.
 pub fn run(
@@ -20,12 +20,15 @@ pub fn run(
     author: Option<Author<'_>>,
     next: &mut dyn FnMut() -> Result<Option<PackageEvent>, ()>,
     on_change: &mut dyn FnMut(&Change) -> Result<(), ()>,
+    last_check: LastCheck<'_>,
 ) -> Result<ImportOutcome, StoreError> {
     // What is committed is in the log, and safe. That it also goes into the file can wait for the next commit, which is mostly that of
     // an idle service.
     let long = schema::log_is_long(connection);
     schema::copy_log_by_itself(connection, false)?;
-    let outcome = transact(connection, newest, author, long, next, on_change);
+    let outcome = transact(
+        connection, newest, author, long, next, on_change, last_check,
+    );
     // What was committed stays so, whatever becomes of this.
     let _the_log_only_grows = schema::copy_log_by_itself(connection, true);
     outcome
@@ -38,6 +41,7 @@ fn transact(
     log_is_long: bool,
     next: &mut dyn FnMut() -> Result<Option<PackageEvent>, ()>,
     on_change: &mut dyn FnMut(&Change) -> Result<(), ()>,
+    last_check: LastCheck<'_>,
 ) -> Result<ImportOutcome, StoreError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.execute_batch("DELETE FROM temp.fresh;")?;
@@ -64,7 +68,7 @@ fn transact(
     if log_is_long && outcome.changed {
         schema::copy_log_by_itself(&transaction, true)?;
     }
-    close(transaction, newest, author, outcome)
+    close(transaction, newest, author, outcome, last_check)
 }
 
 struct Import<'a> {

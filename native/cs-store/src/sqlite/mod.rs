@@ -22,11 +22,11 @@ use std::time::{Duration, Instant};
 use cs_archive::PackageEvent;
 use cs_model::{StoreKind, Version};
 use cs_rbac::{Grant, Rights};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use crate::{
-    Change, CommitInfo, CommitRecord, ImportOutcome, NewItem, Snapshot, Store, StoreError,
-    StoredRequest,
+    Change, CommitInfo, CommitRecord, ImportOutcome, LastCheck, NewItem, Snapshot, Store,
+    StoreError, StoredRequest,
 };
 use commit::Author;
 
@@ -86,6 +86,7 @@ impl SqliteStore {
                 Some(author),
                 &mut || Ok(events.next()),
                 &mut |_| Ok(()),
+                LastCheck(&|| Ok(())),
             )?;
             drop(writer);
             store.version.store(outcome.version.0, Ordering::Release);
@@ -148,6 +149,7 @@ impl Store for SqliteStore {
         commit: Option<&CommitInfo>,
         next: &mut dyn FnMut() -> Result<Option<PackageEvent>, ()>,
         on_change: &mut dyn FnMut(&Change) -> Result<(), ()>,
+        last_check: LastCheck<'_>,
     ) -> Result<ImportOutcome, StoreError> {
         self.allowed(grant, Rights::Write)?;
         let mut writer = self.lock()?;
@@ -157,7 +159,14 @@ impl Store for SqliteStore {
             cmdlet: &cmdlet,
             commit,
         });
-        let outcome = import::run(&mut writer, self.version(), author, next, on_change)?;
+        let outcome = import::run(
+            &mut writer,
+            self.version(),
+            author,
+            next,
+            on_change,
+            last_check,
+        )?;
         self.keep(&outcome, commit);
         Ok(outcome)
     }
@@ -200,11 +209,25 @@ impl Store for SqliteStore {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    fn request(&self, grant: &Grant, key: &str) -> Result<Option<StoredRequest>, StoreError> {
-        self.allowed(grant, Rights::Read)?;
+    fn remember(&self, grant: &Grant, commit: &CommitInfo) -> Result<(), StoreError> {
+        self.allowed(grant, Rights::Write)?;
+        let mut writer = self.lock()?;
+        let cmdlet = grant.cmdlet().to_string();
+        let author = Author {
+            principal: grant.principal(),
+            cmdlet: &cmdlet,
+            commit,
+        };
+        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let unchanged = ImportOutcome::default();
+        let check = LastCheck(&|| Ok(()));
+        commit::close(transaction, self.version(), Some(author), unchanged, check).map(drop)
+    }
+
+    fn request(&self, _: &Grant, key: &str) -> Result<Option<StoredRequest>, StoreError> {
         let reader = self.reader()?;
         let mut statement = reader.db()?.prepare_cached(
-            "SELECT principal, cmdlet, version, changed FROM request WHERE name = ?1",
+            "SELECT principal, cmdlet, version, changed, fingerprint FROM request WHERE name = ?1",
         )?;
         let found = statement.query_row(params![key], |row| {
             Ok(StoredRequest {
@@ -212,6 +235,7 @@ impl Store for SqliteStore {
                 cmdlet: row.get(1)?,
                 version: Version(unsigned(row.get(2)?)),
                 changed: row.get(3)?,
+                fingerprint: row.get(4)?,
             })
         });
         Ok(found.optional()?)

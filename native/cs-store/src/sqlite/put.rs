@@ -28,10 +28,7 @@ pub fn run(
     };
     put(&mut edit, item)?;
     let outcome = edit.outcome;
-    if author.is_some() && outcome.changed {
-        (item.last_check.0)().map_err(|()| StoreError::Stopped)?;
-    }
-    close(transaction, newest, author, outcome)
+    close(transaction, newest, author, outcome, item.last_check)
 }
 
 fn put(edit: &mut Edit<'_>, item: &NewItem<'_>) -> Result<(), StoreError> {

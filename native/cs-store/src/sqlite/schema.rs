@@ -13,7 +13,7 @@ use crate::StoreError;
 const APPLICATION: i64 = 0x4373_5674;
 
 /// The newest format known here.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// Bytes of a log that is long. It is cut to them once its pages are in the file.
 const LONG_LOG: u64 = 64 * 1024 * 1024;
@@ -26,7 +26,7 @@ const COPIED_PAGES: u32 = 1000;
 const TABLES: &str = "
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE commit_log (version INTEGER PRIMARY KEY, time TEXT NOT NULL, principal TEXT NOT NULL, cmdlet TEXT NOT NULL, message TEXT NOT NULL);
-CREATE TABLE request (name TEXT PRIMARY KEY, principal TEXT NOT NULL, cmdlet TEXT NOT NULL, version INTEGER NOT NULL, changed INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE request (name TEXT PRIMARY KEY, principal TEXT NOT NULL, cmdlet TEXT NOT NULL, version INTEGER NOT NULL, changed INTEGER NOT NULL, fingerprint BLOB) WITHOUT ROWID;
 CREATE TABLE content (id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, length INTEGER NOT NULL, data BLOB);
 CREATE TABLE piece (content INTEGER NOT NULL, number INTEGER NOT NULL, crc INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY (content, number));
 CREATE TABLE part (id INTEGER PRIMARY KEY, position INTEGER NOT NULL, name TEXT NOT NULL, head BLOB, tail BLOB, content INTEGER, first INTEGER NOT NULL, last INTEGER);
@@ -37,6 +37,12 @@ CREATE TABLE item (document INTEGER NOT NULL, position INTEGER NOT NULL, key TEX
 CREATE UNIQUE INDEX item_key ON item (document, key);
 CREATE TABLE run_cache (id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, length INTEGER NOT NULL, packed INTEGER NOT NULL, crc INTEGER NOT NULL, packed_crc INTEGER NOT NULL, data BLOB NOT NULL);
 ";
+
+/// What makes the next format of each one, from the first on.
+const UPGRADES: &[&str] = &[
+    // Calls that were remembered before have no fingerprint.
+    "ALTER TABLE request ADD COLUMN fingerprint BLOB;",
+];
 
 /// Opens the connection that writes, and makes the tables in a new file. True when the file was new.
 pub fn open_writer(path: &Path, kind: StoreKind) -> Result<(Connection, bool), StoreError> {
@@ -54,9 +60,11 @@ pub fn open_writer(path: &Path, kind: StoreKind) -> Result<(Connection, bool), S
             "the file is a database of another program".to_owned(),
         ));
     }
-    if !new {
-        check(&connection, kind)?;
-    }
+    let found = if new {
+        FORMAT
+    } else {
+        check(&connection, kind)?
+    };
     connection.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = FILE;",
     )?;
@@ -67,6 +75,7 @@ pub fn open_writer(path: &Path, kind: StoreKind) -> Result<(Connection, bool), S
             "BEGIN IMMEDIATE; {TABLES} INSERT INTO meta VALUES ('kind', '{kind}'); PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT}; COMMIT;"
         ))?;
     }
+    upgrade(&connection, found)?;
     connection.execute_batch("CREATE TEMP TABLE fresh (position INTEGER PRIMARY KEY, key TEXT NOT NULL, signature BLOB, content INTEGER NOT NULL, lead BLOB NOT NULL);")?;
     Ok((connection, new))
 }
@@ -146,7 +155,21 @@ fn create_private(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-fn check(connection: &Connection, kind: StoreKind) -> Result<(), StoreError> {
+/// Makes the newest format of an older one: whole, or not at all.
+fn upgrade(connection: &Connection, found: u32) -> Result<(), StoreError> {
+    if found >= FORMAT {
+        return Ok(());
+    }
+    let done = usize::try_from(found).unwrap_or(0).saturating_sub(1);
+    let steps: String = UPGRADES.iter().skip(done).copied().collect();
+    connection.execute_batch(&format!(
+        "BEGIN IMMEDIATE; {steps} PRAGMA user_version = {FORMAT}; COMMIT;"
+    ))?;
+    Ok(())
+}
+
+/// Whether the file is a store of this kind, in a format that is known here; returns the format.
+fn check(connection: &Connection, kind: StoreKind) -> Result<u32, StoreError> {
     let found: u32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     if found > FORMAT {
         return Err(StoreError::TooNew {
@@ -165,7 +188,7 @@ fn check(connection: &Connection, kind: StoreKind) -> Result<(), StoreError> {
             kind.display_name()
         )));
     }
-    Ok(())
+    Ok(found)
 }
 
 fn kind_text(kind: StoreKind) -> &'static str {

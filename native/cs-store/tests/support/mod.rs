@@ -11,7 +11,8 @@ use cs_archive::{PackageEvent, PartRole};
 use cs_model::{CmdletName, ContentHash, DocumentId, ItemKey, StoreKind, Uuid};
 use cs_rbac::{Caller, Grant, Object, Policy, Question, Rights, decide};
 use cs_store::{
-    Change, ChangeKind, CommitInfo, ImportOutcome, MemoryStore, SqliteStore, Store, StoreError,
+    Change, ChangeKind, CommitInfo, ImportOutcome, LastCheck, MemoryStore, SqliteStore, Store,
+    StoreError,
 };
 use sha2::{Digest, Sha256};
 
@@ -167,6 +168,7 @@ pub fn import_as(
             changes.push(shown(change));
             Ok(())
         },
+        LastCheck(&|| Ok(())),
     )?;
     Ok((outcome, changes))
 }

@@ -22,6 +22,9 @@ pub enum StopReason {
     Ending = 3,
 }
 
+/// Stands where a reason to stop would: it is too late for one.
+const COMMITTING: u8 = u8::MAX;
+
 /// What a connection and the thread of one of its calls share.
 #[derive(Debug)]
 pub struct CallState {
@@ -63,7 +66,7 @@ impl CallState {
         })
     }
 
-    /// Asks the call to stop; the first reason counts. Whoever has its outbox wakes that as well.
+    /// Asks the call to stop; the first reason counts, and none once [`Self::begin_commit`] was passed. Whoever has its outbox wakes that as well.
     pub fn stop(&self, reason: StopReason) {
         let _an_earlier_reason_stands =
             self.stop
@@ -76,7 +79,22 @@ impl CallState {
     /// True when the call is to end.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
-        self.stop.load(Ordering::Relaxed) != 0
+        !matches!(self.stop.load(Ordering::Relaxed), 0 | COMMITTING)
+    }
+
+    /// The point of no return: nothing stops the call behind it. False when it was stopped before.
+    #[must_use]
+    pub fn begin_commit(&self) -> bool {
+        let before =
+            self.stop
+                .compare_exchange(0, COMMITTING, Ordering::Relaxed, Ordering::Relaxed);
+        matches!(before, Ok(_) | Err(COMMITTING))
+    }
+
+    /// True behind the point of no return.
+    #[must_use]
+    pub fn is_committing(&self) -> bool {
+        self.stop.load(Ordering::Relaxed) == COMMITTING
     }
 
     /// How a stopped call is reported.
@@ -176,6 +194,20 @@ mod tests {
             ACKNOWLEDGED_TOGETHER
         );
         assert_eq!(call.chunk(vec![0; 9]), Taken::Yes);
+    }
+
+    #[test]
+    fn nothing_stops_a_call_behind_the_point_of_no_return() {
+        let call = CallState::new(1);
+        assert!(!call.is_committing());
+        assert!(call.begin_commit() && call.begin_commit());
+        call.stop(StopReason::TimedOut);
+        assert!(call.is_committing() && !call.is_stopped());
+
+        let call = CallState::new(2);
+        call.stop(StopReason::Cancelled);
+        assert!(!call.begin_commit() && !call.is_committing());
+        assert!(call.is_stopped());
     }
 
     #[test]

@@ -9,8 +9,9 @@ use std::time::Duration;
 use cs_contract::{
     CallId, ErrorId, ErrorReport, FrameHeader, FrameKind, Limits, Notification, Record,
 };
-use cs_engine::{CallIo, Stopped};
+use cs_engine::{CallIo, Received, Stopped};
 use cs_rbac::Caller;
+use sha2::{Digest, Sha256};
 
 use super::call::CallState;
 use super::message::notification_frame;
@@ -112,11 +113,24 @@ impl CallIo for PipeIo<'_> {
             self.fault.get_or_insert(fault);
             Stopped
         })?;
+        // The little that is said of a change that is made waits for nobody: nothing could stop the waiting.
+        if self.call.is_committing() {
+            self.outbox.push(frame);
+            return Ok(());
+        }
         self.outbox.push_waiting(frame, self.call)
     }
 
     fn stopped(&self) -> bool {
         self.call.is_stopped()
+    }
+
+    fn begin_commit(&self) -> Result<(), Stopped> {
+        if self.call.begin_commit() {
+            Ok(())
+        } else {
+            Err(Stopped)
+        }
     }
 
     fn output(&mut self, mut bytes: &[u8]) -> Result<(), Stopped> {
@@ -135,12 +149,13 @@ impl CallIo for PipeIo<'_> {
         Ok(())
     }
 
-    fn input(&mut self) -> Result<File, ErrorReport> {
+    fn input(&mut self) -> Result<Received, ErrorReport> {
         if !self.has_input {
             return Err(no_input());
         }
         let mut file = spool(&self.rules.folder).map_err(|error| self.spool_fault(&error))?;
         let mut received: u64 = 0;
+        let mut hash = Sha256::new();
         while let Some((chunk, acknowledged)) = self.call.next_chunk(self.rules.patience)? {
             let bytes = chunk.get(Limits::CALL_ID_BYTES..).unwrap_or_default();
             received += bytes.len() as u64;
@@ -151,6 +166,7 @@ impl CallIo for PipeIo<'_> {
                 )
                 .hint("Raise uploadBytes in settings.json if the input is to be trusted; nothing was changed."));
             }
+            hash.update(bytes);
             file.write_all(bytes)
                 .map_err(|error| self.spool_fault(&error))?;
             if acknowledged > 0 {
@@ -164,7 +180,10 @@ impl CallIo for PipeIo<'_> {
             }
         }
         file.rewind().map_err(|error| self.spool_fault(&error))?;
-        Ok(file)
+        Ok(Received {
+            file,
+            sha256: hash.finalize().into(),
+        })
     }
 }
 
@@ -260,7 +279,7 @@ impl CallIo for InlineIo {
         Ok(())
     }
 
-    fn input(&mut self) -> Result<File, ErrorReport> {
+    fn input(&mut self) -> Result<Received, ErrorReport> {
         Err(no_input())
     }
 }
@@ -298,12 +317,12 @@ mod tests {
         assert!(!call.end_input());
         assert_eq!(call.chunk(chunk(b"late")), Taken::Ended);
         let mut text = String::new();
-        PipeIo::new(&call, &outbox, &rules, true, &nobody)
+        let mut received = PipeIo::new(&call, &outbox, &rules, true, &nobody)
             .input()
-            .unwrap()
-            .read_to_string(&mut text)
             .unwrap();
+        received.file.read_to_string(&mut text).unwrap();
         assert_eq!(text, "hello you");
+        assert_eq!(received.sha256[..], Sha256::digest("hello you")[..]);
 
         let call = CallState::new(1);
         call.chunk(chunk(b"hello you!!"));

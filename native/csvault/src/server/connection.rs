@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use interprocess::local_socket::tokio::Stream;
 use tokio::io::AsyncWriteExt;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
-use super::frames::{FrameReader, ReadFault};
+use super::frames::{Deadline, FrameReader, ReadFault};
 use super::message::Refusal;
 use super::outbox::Outbox;
 use super::pipe::{Pipe, Reading, Writing};
@@ -63,10 +63,10 @@ async fn read_frames(
 ) -> Ending {
     let limits = &service.parts.limits;
     let mut reader = FrameReader::new(reading, Duration::from_millis(limits.frame_ms));
-    let hello_until = Instant::now() + Duration::from_millis(limits.hello_ms);
+    let hello = Deadline::of_hello(Duration::from_millis(limits.hello_ms));
     loop {
-        let until = (!session.greeted()).then_some(hello_until);
-        let (kind, payload) = match reader.next(until).await {
+        let hello = (!session.greeted()).then_some(hello);
+        let (kind, payload) = match reader.next(hello).await {
             Ok(frame) => frame,
             Err(ReadFault::Gone) => return Ending::Gone,
             Err(ReadFault::Lost(refusal)) => {

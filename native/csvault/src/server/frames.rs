@@ -8,7 +8,7 @@ use cs_contract::{ErrorId, ErrorReport, FrameHeader, FrameHeaderError, FrameKind
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::time::{Instant, timeout_at};
 
-use super::message::{NOT_JSON, Refusal};
+use super::message::{NOT_A_REQUEST, NOT_JSON, Refusal};
 
 /// Room for what usually comes in; longer frames get their own.
 const BUFFER_BYTES: usize = 16 * 1024;
@@ -29,6 +29,68 @@ pub enum Payload {
     Here(Range<usize>),
     /// Too long for the buffer.
     Own(Vec<u8>),
+}
+
+/// A time by which something must be there, and how long that was.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadline {
+    until: Instant,
+    limit: Duration,
+    of: Awaited,
+}
+
+/// What has a deadline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Awaited {
+    Hello,
+    RestOfFrame,
+}
+
+impl Deadline {
+    /// `hello` must come within `limit` from now on.
+    #[must_use]
+    pub fn of_hello(limit: Duration) -> Self {
+        Self::of(Awaited::Hello, limit)
+    }
+
+    fn of(of: Awaited, limit: Duration) -> Self {
+        let until = Instant::now() + limit;
+        Self { until, limit, of }
+    }
+
+    /// The one that comes first.
+    fn first(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        one.into_iter()
+            .chain(other)
+            .min_by_key(|deadline| deadline.until)
+    }
+
+    fn missed(self) -> ReadFault {
+        let seconds = self.limit.as_secs_f32();
+        ReadFault::Lost(match self.of {
+            Awaited::Hello => {
+                let text = format!("No hello came within {seconds} seconds.");
+                Refusal::malformed(None, NOT_A_REQUEST, text)
+            }
+            Awaited::RestOfFrame => {
+                let text = format!("A frame was not complete within {seconds} seconds.");
+                Refusal::malformed(None, NOT_JSON, text)
+            }
+        })
+    }
+}
+
+/// Waits for something that may have a deadline.
+async fn within<T>(
+    deadline: Option<Deadline>,
+    awaited: impl Future<Output = T>,
+) -> Result<T, ReadFault> {
+    match deadline {
+        None => Ok(awaited.await),
+        Some(deadline) => timeout_at(deadline.until, awaited)
+            .await
+            .map_err(|_| deadline.missed()),
+    }
 }
 
 /// Reads the frames of one connection.
@@ -60,15 +122,15 @@ impl<S: AsyncRead + Unpin> FrameReader<S> {
         }
     }
 
-    /// The next frame. `first_until` is the time until which it must be there, when there is one.
+    /// The next frame. `hello` is there as long as it was not said.
     ///
     /// # Errors
     /// [`ReadFault`]; the connection then is of no more use.
     pub async fn next(
         &mut self,
-        first_until: Option<Instant>,
+        hello: Option<Deadline>,
     ) -> Result<(FrameKind, Payload), ReadFault> {
-        let mut frame_until = None;
+        let mut rest = None;
         loop {
             let waiting = self.buffer.get(self.start..self.end).unwrap_or_default();
             if let Some(header) = waiting.first_chunk::<{ Limits::HEADER_BYTES }>() {
@@ -80,42 +142,35 @@ impl<S: AsyncRead + Unpin> FrameReader<S> {
                     return Ok((header.kind, Payload::Here(range)));
                 }
                 if whole > self.buffer.len() {
-                    let until = *frame_until.get_or_insert_with(|| Instant::now() + self.patience);
-                    return self.long(header, until).await;
+                    let rest = rest.or_else(|| self.rest_of_frame());
+                    return self.long(header, Deadline::first(rest, hello)).await;
                 }
             }
-            let has_begun = !waiting.is_empty();
+            if !waiting.is_empty() {
+                rest = rest.or_else(|| self.rest_of_frame());
+            }
             if self.start > 0 {
                 self.buffer.copy_within(self.start..self.end, 0);
                 self.end -= self.start;
                 self.start = 0;
             }
-            let until = match first_until {
-                Some(until) => Some(until),
-                None if has_begun => {
-                    Some(*frame_until.get_or_insert_with(|| Instant::now() + self.patience))
-                }
-                None => None,
-            };
             let room = self.buffer.get_mut(self.end..).unwrap_or_default();
-            let read = match until {
-                None => self.stream.read(room).await,
-                Some(until) => timeout_at(until, self.stream.read(room))
-                    .await
-                    .map_err(|_| late(has_begun, self.patience))?,
-            };
-            match read {
+            match within(Deadline::first(rest, hello), self.stream.read(room)).await? {
                 Ok(count) if count > 0 => self.end += count,
                 _ => return Err(ReadFault::Gone),
             }
         }
     }
 
+    fn rest_of_frame(&self) -> Option<Deadline> {
+        Some(Deadline::of(Awaited::RestOfFrame, self.patience))
+    }
+
     /// A frame that does not fit into the buffer. Memory grows with what really comes in.
     async fn long(
         &mut self,
         header: FrameHeader,
-        until: Instant,
+        deadline: Option<Deadline>,
     ) -> Result<(FrameKind, Payload), ReadFault> {
         let begun = self
             .buffer
@@ -127,24 +182,11 @@ impl<S: AsyncRead + Unpin> FrameReader<S> {
         self.end = 0;
         let missing = header.length - bytes.len();
         let mut rest = (&mut self.stream).take(missing as u64);
-        match timeout_at(until, rest.read_to_end(&mut bytes)).await {
-            Err(_) => Err(late(true, self.patience)),
-            Ok(Ok(count)) if count == missing => Ok((header.kind, Payload::Own(bytes))),
-            Ok(_) => Err(ReadFault::Gone),
+        match within(deadline, rest.read_to_end(&mut bytes)).await? {
+            Ok(count) if count == missing => Ok((header.kind, Payload::Own(bytes))),
+            _ => Err(ReadFault::Gone),
         }
     }
-}
-
-fn late(has_begun: bool, patience: Duration) -> ReadFault {
-    let text = if has_begun {
-        format!(
-            "A frame was not complete within {} seconds.",
-            patience.as_secs_f32()
-        )
-    } else {
-        "No hello came in time.".to_owned()
-    };
-    ReadFault::Lost(Refusal::malformed(None, NOT_JSON, text))
 }
 
 fn lost_header(error: &FrameHeaderError) -> ReadFault {

@@ -87,6 +87,8 @@ pub fn run_on_thread(
             Ok(()) => report,
         }),
         Ok(Err(report)) => Err(report),
+        // What was committed is answered with its result, whatever of it could be said.
+        Ok(Ok(result)) if call.is_committing() => Ok(result),
         Ok(Ok(result)) => io.finish().map(|()| result),
     };
     if outcome
@@ -118,6 +120,7 @@ fn call_of(params: &InvokeParams) -> Call<'_> {
         parameters: params.parameters.as_deref(),
         what_if: params.what_if,
         idempotency_key: params.idempotency_key.as_deref(),
+        input: params.input,
     }
 }
 

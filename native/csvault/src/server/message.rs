@@ -5,9 +5,10 @@ use std::io::Write as _;
 
 use cs_contract::{ErrorId, ErrorReport, FrameHeader, FrameKind, Limits, Notification, Record};
 use cs_model::shown;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
+use super::words;
 use crate::precheck::{self, JsonFault};
 
 /// The highest id: every JSON reader holds whole numbers up to it exactly.
@@ -77,8 +78,13 @@ struct Envelope<'a> {
     id: Option<&'a RawValue>,
     #[serde(borrow)]
     method: Cow<'a, str>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "given")]
     params: Option<&'a RawValue>,
+}
+
+/// A member that is `null` is there, and not absent.
+fn given<'de: 'a, 'a, D: Deserializer<'de>>(member: D) -> Result<Option<&'a RawValue>, D::Error> {
+    Deserialize::deserialize(member).map(Some)
 }
 
 /// Reads one message.
@@ -140,10 +146,10 @@ fn refusal(payload: &[u8]) -> Refusal {
         let what = "Batches are not accepted; send one message in a frame.";
         return Refusal::malformed(None, NOT_A_REQUEST, what);
     }
-    let what = match serde_json::from_str::<Envelope<'_>>(text) {
-        Err(error) => format!("The message is not a request: {error}."),
-        Ok(_) => "The message is not a request.".to_owned(),
-    };
+    let what = format!(
+        "The message is not a request: {}.",
+        words::of_envelope(text)
+    );
     Refusal::malformed(None, NOT_A_REQUEST, what)
 }
 
@@ -168,13 +174,9 @@ pub fn params<'a, T: Deserialize<'a>>(id: u64, raw: Option<&'a RawValue>) -> Res
         return Err(Refusal::malformed(Some(id), WRONG_PARAMS, text));
     }
     serde_json::from_str(text).map_err(|error| {
-        let what = match member_at(text, &error) {
-            Some(member) => format!(
-                "The params are refused: '{}': {error}.",
-                member.escape_debug()
-            ),
-            None => format!("The params are refused: {error}."),
-        };
+        let member = member_at(text, &error);
+        let what = words::of_params(&error, member.as_deref());
+        let what = format!("The params are refused: {what}.");
         Refusal::malformed(Some(id), WRONG_PARAMS, what)
     })
 }

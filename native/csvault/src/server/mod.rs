@@ -10,6 +10,7 @@ mod outbox;
 mod pipe;
 mod service;
 mod session;
+mod words;
 
 use std::fs::File;
 use std::path::PathBuf;

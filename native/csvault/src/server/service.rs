@@ -174,6 +174,10 @@ impl Service {
         outbox: &Arc<Outbox>,
     ) -> Result<CallSlot, ErrorReport> {
         let mut usage = self.usage();
+        // With the lock in hand: a call that is counted after those that run were stopped would delay the end.
+        if *self.phase.borrow() != Phase::Serving {
+            return Err(ending());
+        }
         let account = usage.accounts.entry(id.clone()).or_default();
         let most = self.parts.limits.calls_per_account;
         if account.calls >= most {
@@ -376,6 +380,80 @@ impl Usage {
     }
 }
 
+/// The report of a call that comes when the service ends.
+pub fn ending() -> ErrorReport {
+    ErrorReport::new(ErrorId::HostUnavailable, "The service is ending.")
+        .hint("Repeat the command; nothing was changed.")
+}
+
 fn full(text: String) -> ErrorReport {
     ErrorReport::new(ErrorId::TooManyCalls, text).hint("Close other connections and repeat.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::AuditLog;
+    use crate::serve::{RandomIds, SystemClock};
+    use crate::settings::Settings;
+    use crate::stores;
+    use cs_engine::EngineParts;
+
+    fn service(home: &std::path::Path) -> Arc<Service> {
+        let (clock, ids) = (Arc::new(SystemClock), Arc::new(RandomIds));
+        let settings = Arc::new(Settings::default());
+        let limits = settings.limits.resolve();
+        let audit = AuditLog::open(home, Arc::clone(&clock) as _, settings.audit_rules()).unwrap();
+        let audit: Arc<dyn Audit> = Arc::new(audit);
+        let stores = stores::open(home, clock.as_ref(), ids.as_ref()).unwrap();
+        let accounts = Arc::new(Accounts::new(settings));
+        let engine = Engine::new(EngineParts {
+            central: Arc::clone(&stores.central),
+            local: Arc::clone(&stores.local),
+            clock,
+            ids,
+            directory: Arc::clone(&accounts) as _,
+            audit: Arc::clone(&audit),
+            limits: limits.packages,
+        });
+        Service::new(Parts {
+            engine: engine.unwrap(),
+            central: stores.central,
+            local: stores.local,
+            accounts,
+            audit,
+            limits,
+            home: home.to_owned(),
+            pipe: home.join("pipe"),
+        })
+    }
+
+    #[test]
+    fn no_call_begins_when_the_service_ends() {
+        let home = tempfile::tempdir().unwrap();
+        let service = service(home.path());
+        let begin = |number| {
+            let (call, outbox) = (CallState::new(number), Arc::new(Outbox::default()));
+            let slot = service.begin_call(&PrincipalId::Uid(1), &call, &outbox);
+            (slot, call)
+        };
+        let (slot, call) = begin(1);
+        assert!(slot.is_ok() && service.is_busy());
+        for phase in [Phase::Ending, Phase::Closing] {
+            service.enter(phase);
+            service.stop_calls();
+            let (late, _) = begin(2);
+            assert_eq!(
+                late.err().map(|report| report.id),
+                Some(ErrorId::HostUnavailable)
+            );
+        }
+        assert!(call.is_stopped());
+        drop(slot);
+        assert!(
+            !service.is_busy(),
+            "nothing is counted of calls that were refused"
+        );
+        assert!(service.usage().accounts.is_empty());
+    }
 }

@@ -20,7 +20,7 @@ use super::message::{
 };
 use super::outbox::Outbox;
 use super::pipe::Writing;
-use super::service::{ConnectionSlot, Phase, Service};
+use super::service::{ConnectionSlot, Phase, Service, ending};
 #[cfg(windows)]
 use crate::peer::{Peer, PrincipalId};
 
@@ -261,10 +261,7 @@ impl<'a> Session<'a> {
         }
         let refused = |report| Refused::from(Refusal::new(Some(id), FAILED, report));
         if *self.service.phase().borrow() != Phase::Serving {
-            let report = ErrorReport::new(ErrorId::HostUnavailable, "The service is ending.");
-            return Err(refused(
-                report.hint("Repeat the command; nothing was changed."),
-            ));
+            return Err(refused(ending()));
         }
         let caller = self.service.caller(&self.slot.peer).await;
         if !params.input && self.service.parts.engine.runs_inline(&params.cmdlet) {
