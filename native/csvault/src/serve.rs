@@ -97,11 +97,12 @@ pub fn run_telling(options: &Options, ready: impl FnOnce()) -> Result<(), Fault>
     if options.detach {
         leave_session();
     }
+    // Before anything is made: a start that is refused changes nothing.
+    let pipe_path = socket::locate(options.pipe.as_deref(), &options.home, options.mode)?;
     home::prepare(&options.home, options.mode)?;
     let lock = HomeLock::take(&options.home)?;
     home::sweep(&options.home);
     service_log::keep_panics(&options.home);
-    let pipe_path = socket::locate(options.pipe.as_deref(), &options.home, options.mode)?;
     let settings = Arc::new(Settings::load(&options.home, options.mode)?);
     let limits = settings.limits.resolve();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);

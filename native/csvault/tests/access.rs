@@ -326,7 +326,7 @@ fn homes_and_sockets_of_other_accounts_are_refused() {
         return;
     }
     let home = Home::new(env!("CARGO_BIN_EXE_csvault"));
-    home.write("x", b"");
+    home.settings(json!({}));
     chown(home.path(), Some(STRANGER), Some(STRANGER)).unwrap();
     let text = home.try_start(&[]).unwrap_err();
     assert!(text.contains(&format!("user id {STRANGER}")), "{text}");

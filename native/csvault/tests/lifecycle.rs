@@ -219,14 +219,19 @@ fn a_pipe_in_a_folder_that_others_can_change_is_refused() {
 #[test]
 fn homes_that_others_could_have_filled_are_refused() {
     let home = home();
-    home.write("x", b"");
+    drop(home.start());
     set_mode(&home.path(), 0o770);
     let said = home.try_start(&[]).unwrap_err();
     assert!(said.contains("other accounts can write"), "{said}");
     set_mode(&home.path(), 0o755);
-    let host = home.start();
-    assert_eq!(home.path().metadata().unwrap().mode() & 0o777, 0o700);
-    drop(host);
+    let said = home.try_start(&[]).unwrap_err();
+    assert!(
+        said.contains("can look into it (mode 0755)") && said.contains("chmod 700 "),
+        "{said}"
+    );
+    assert_eq!(home.path().metadata().unwrap().mode() & 0o777, 0o755);
+    set_mode(&home.path(), 0o700);
+    drop(home.start());
 
     let link = home.beside("link");
     symlink(home.path(), &link).unwrap();
@@ -240,6 +245,37 @@ fn homes_that_others_could_have_filled_are_refused() {
         .try_start(&["--home", file.to_str().unwrap()])
         .unwrap_err();
     assert!(said.contains("not a folder"), "{said}");
+}
+
+#[test]
+fn a_folder_of_other_files_is_no_home_and_stays_as_it_was() {
+    let home = home();
+    let folder = home.path();
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("letter.txt"), "precious").unwrap();
+    set_mode(&folder, 0o755);
+    let place = folder.to_str().unwrap();
+    for words in [
+        &["start", "--home", place] as &[&str],
+        &["serve", "--home", place],
+        &["serve", "--system", "--home", place],
+        &["run", "Get-CsAdminRole", "--home", place],
+    ] {
+        let output = run(&home, words);
+        assert_eq!(output.status.code(), Some(3), "{words:?}: {output:?}");
+        let said = text(&output.stderr);
+        assert!(
+            said.contains(place) && said.contains("empty folder"),
+            "{words:?}: {said}"
+        );
+        assert_eq!(folder.metadata().unwrap().mode() & 0o7777, 0o755);
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
+    }
+    // A pipe that cannot be: not even a new folder is made.
+    let new = home.beside("new");
+    let options = ["--home", new.to_str().unwrap(), "--pipe", "relative"];
+    let said = home.try_start(&options).unwrap_err();
+    assert!(said.contains("rooted") && !new.exists(), "{said}");
 }
 
 #[test]
