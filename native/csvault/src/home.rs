@@ -49,7 +49,11 @@ fn locate_from(
         None if mode == Mode::System => PathBuf::from("/var/lib/csvault"),
         None => set("XDG_DATA_HOME")
             .filter(|path| path.is_absolute())
-            .or_else(|| set("HOME").map(|home| home.join(".local/share")))
+            .or_else(|| {
+                // A relative one would lead to another place from each folder.
+                let home = set("HOME").filter(|path| path.is_absolute());
+                home.map(|home| home.join(".local/share"))
+            })
             .ok_or_else(no_home)?
             .join("csvault"),
     };
@@ -59,7 +63,7 @@ fn locate_from(
 fn no_home() -> ErrorReport {
     ErrorReport::new(
         ErrorId::HostUnavailable,
-        "There is no data folder: neither CSVAULT_HOME nor the home folder of this account is known.",
+        "There is no data folder: CSVAULT_HOME is not set, and the home folder of this account is not known by a rooted path.",
     )
     .hint("Set CSVAULT_HOME to a folder of your own.")
 }
@@ -316,6 +320,7 @@ mod tests {
             expect("/var/lib/csvault")
         );
         assert_eq!(at(&[], Mode::Embedded), None);
+        assert_eq!(at(&[("HOME", "h")], Mode::Embedded), None);
     }
 
     #[test]

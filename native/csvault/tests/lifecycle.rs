@@ -279,6 +279,19 @@ fn a_folder_of_other_files_is_no_home_and_stays_as_it_was() {
 }
 
 #[test]
+fn a_home_folder_that_is_no_rooted_path_is_no_place_for_stores() {
+    let home = home();
+    let mut command = home.command(&["start"]);
+    command
+        .env_remove("CSVAULT_HOME")
+        .env_remove("XDG_DATA_HOME");
+    let output = command.env("HOME", "rel").output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    assert!(text(&output.stderr).contains("rooted path"), "{output:?}");
+    assert!(!home.beside("rel").exists());
+}
+
+#[test]
 fn files_that_others_could_have_written_are_refused() {
     for name in ["settings.json", "audit.log", "audit.head", "lock"] {
         let home = home();
