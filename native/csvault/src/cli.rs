@@ -1,5 +1,7 @@
 //! The command line.
 
+mod out;
+
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -13,6 +15,8 @@ use crate::home::{self, Mode};
 use crate::serve::{self, NotReady};
 use crate::service::{self, ServiceCommand};
 use crate::{audit, schema, status};
+
+pub use out::{Out, noted, report as output_failed};
 
 /// The cmdlet failed, or some of what was asked for.
 pub const EXIT_FAILED: u8 = 1;
@@ -144,11 +148,19 @@ pub fn main() -> ExitCode {
     let cli = match Cli::try_parse_from(std::env::args_os()) {
         Ok(cli) => cli,
         Err(error) => {
-            let _unseen = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(EXIT_USAGE));
+            let printed = error.print();
+            let mut code = u8::try_from(error.exit_code()).unwrap_or(EXIT_USAGE);
+            if !error.use_stderr() {
+                let _told_at_the_end = noted(printed);
+                code = out::finish(code);
+            }
+            return ExitCode::from(code);
         }
     };
-    ExitCode::from(dispatch(cli.command))
+    // A service says that it is ready to whoever listens; nobody has to.
+    let is_service = matches!(cli.command, Command::Serve { .. });
+    let code = dispatch(cli.command);
+    ExitCode::from(if is_service { code } else { out::finish(code) })
 }
 
 fn dispatch(command: Command) -> u8 {
@@ -203,7 +215,7 @@ fn dispatch(command: Command) -> u8 {
             let mut script = Vec::new();
             let mut command = <Cli as clap::CommandFactory>::command();
             clap_complete::generate(shell, &mut command, "csvault", &mut script);
-            let _unseen = io::stdout().write_all(&script);
+            let _told_at_the_end = Out.write_all(&script);
             0
         }
         Command::Audit {
@@ -284,7 +296,7 @@ fn verify_audit(home: Option<PathBuf>) -> u8 {
     };
     match audit::verify(&home, &|| false) {
         Ok(state) => {
-            let _unseen = writeln!(io::stdout(), "{}", audit::told(&state));
+            let _told_at_the_end = writeln!(Out, "{}", audit::told(&state));
             if state.fault.is_none() {
                 0
             } else {
@@ -309,7 +321,7 @@ fn verify_audit(home: Option<PathBuf>) -> u8 {
 fn print_json<T: serde::Serialize>(value: &T) -> u8 {
     let mut text = serde_json::to_vec(value).unwrap_or_default();
     text.push(b'\n');
-    let _unseen = io::stdout().write_all(&text);
+    let _told_at_the_end = Out.write_all(&text);
     0
 }
 

@@ -626,3 +626,47 @@ fn schemas_and_completions_are_printed() {
         assert!(text(&output.stdout).contains("csvault"), "{shell}");
     }
 }
+
+#[test]
+fn output_that_could_not_be_written_is_an_error() {
+    let prompt = Prompt::new();
+    prompt.well(&["Get-CsAdminRole"]);
+    let role = &["run", "Get-CsAdminRole", "--output"];
+    let json = [role as &[&str], &["json"]].concat();
+    let table = [role as &[&str], &["table"]].concat();
+    for words in [
+        &json as &[&str],
+        &table,
+        &["run", "Get-CsTopology", "-AsXml"],
+        &["run", "Export-CsConfiguration", "-AsBytes"],
+        &["status"],
+        &["status", "--json"],
+        &["start"],
+        &["schema", "settings"],
+        &["completions", "bash"],
+        &["audit", "verify"],
+        &["service", "install", "--dry-run"],
+        &["--help"],
+        &["run", "--help"],
+        &["--version"],
+    ] {
+        let full = std::fs::File::options()
+            .write(true)
+            .open("/dev/full")
+            .unwrap();
+        let output = prompt.0.command(words).stdout(full).output().unwrap();
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{words:?}: {said}");
+        let told = said.matches("Standard output cannot be written").count();
+        assert_eq!(told, 1, "{words:?}: {said}");
+
+        // Whoever reads no further has what it wanted.
+        let (read, closed) = nix::unistd::pipe().unwrap();
+        drop(read);
+        let output = prompt.0.command(words).stdout(closed).output().unwrap();
+        if !words.contains(&"-AsBytes") && !words.contains(&"-AsXml") {
+            assert_eq!(output.status.code(), Some(0), "{words:?}: {output:?}");
+            assert_eq!(text(&output.stderr), "", "{words:?}");
+        }
+    }
+}

@@ -16,6 +16,7 @@ use super::report::Page;
 use super::start::connect_or_start;
 use super::table::Shown;
 use super::wire::{CallFault, Receiver, Request};
+use crate::cli::{Out, output_failed};
 
 /// How objects are printed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -317,12 +318,7 @@ impl Sink {
         match &mut self.to {
             To::Nowhere => Ok(()),
             To::File(file) => file.write(bytes),
-            To::Standard => io::stdout().write_all(bytes).map_err(|error| {
-                ErrorReport::new(
-                    ErrorId::FileWriteFailed,
-                    format!("Standard output cannot be written: {error}."),
-                )
-            }),
+            To::Standard => Out.write_all(bytes).map_err(|error| output_failed(&error)),
         }
     }
 
@@ -338,7 +334,7 @@ impl Sink {
             To::Standard => {
                 // The prompt of a shell wants a line of its own; a file or program wants the bytes alone.
                 if result.bytes > 0 && io::stdout().is_terminal() {
-                    let _unseen = writeln!(io::stdout());
+                    let _told_at_the_end = writeln!(Out);
                 }
                 Ok(())
             }
@@ -395,8 +391,7 @@ impl Screen {
     fn record(&mut self, record: Record) {
         match record {
             Record::Object { r#type, values } => {
-                let mut to = io::stdout().lock();
-                let _unseen = self.shown.objects(&r#type, values.parse(), &mut to);
+                let _told_at_the_end = self.shown.objects(&r#type, values.parse(), &mut Out);
             }
             Record::Verbose { text } => {
                 if self.verbose {
@@ -421,7 +416,7 @@ impl Screen {
             Record::Progress { .. } => {}
             Record::WhatIf { target, action } => {
                 self.planned = true;
-                let _unseen = writeln!(io::stdout(), "What if: {action} {target}");
+                let _told_at_the_end = writeln!(Out, "What if: {action} {target}");
             }
             Record::Error { error } => {
                 self.errors = true;
@@ -444,12 +439,12 @@ impl Screen {
 
     fn finish(&mut self, request: &Request, result: &InvokeResult) {
         self.clear_progress();
-        let _unseen = self.shown.finish(&mut io::stdout().lock());
+        let _told_at_the_end = self.shown.finish(&mut Out);
         let last = self.said.last();
         if request.what_if && !self.planned && (last.is_some() || !self.errors) {
             // A plan that changes nothing; one that failed has said why.
             let text = last.map_or("nothing would change.", String::as_str);
-            let _unseen = writeln!(io::stdout(), "What if: {text}");
+            let _told_at_the_end = writeln!(Out, "What if: {text}");
         } else if self.verbose
             && last.is_none()
             && request.idempotency_key.is_some()

@@ -7,13 +7,13 @@ mod unit;
 #[cfg(windows)]
 mod windows;
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use cs_contract::ErrorReport;
 
-use crate::cli::failed;
+use crate::cli::{Out, failed};
 
 #[cfg(unix)]
 use systemd as platform;
@@ -86,7 +86,7 @@ impl Told {
     /// One thing that was done, or would be.
     fn done(&self, what: &str) {
         let would = if self.dry_run { "(not done) " } else { "" };
-        let _unseen = writeln!(io::stdout(), "{would}{what}");
+        let _told_at_the_end = writeln!(Out, "{would}{what}");
     }
 
     /// One thing that is left to do.
@@ -106,7 +106,7 @@ impl Drop for Told {
             text.push_str(&what.replace('\n', "\n    "));
             text.push('\n');
         }
-        let _unseen = io::stdout().write_all(text.as_bytes());
+        let _told_at_the_end = Out.write_all(text.as_bytes());
     }
 }
 

@@ -10,7 +10,7 @@ use cs_contract::{ErrorId, ErrorReport};
 
 use super::unit::{MARK, Unit, is_plain, path_text};
 use super::{InstallOptions, PlaceOptions, Told};
-use crate::cli::EXIT_NO_SERVICE;
+use crate::cli::{EXIT_NO_SERVICE, Out};
 use crate::private;
 
 const UNIT: &str = "csvault.service";
@@ -115,7 +115,7 @@ impl System {
         };
         told.done(&format!("{verb} {}", path.display()));
         if self.dry_run {
-            let _unseen = io::stdout().write_all(text.as_bytes());
+            let _told_at_the_end = Out.write_all(text.as_bytes());
             return Ok(());
         }
         let folder = path.parent().unwrap_or(&path);
@@ -426,7 +426,7 @@ pub fn status(place: &PlaceOptions) -> Result<u8, ErrorReport> {
         });
     }
     lines.push(String::new());
-    let _unseen = io::stdout().write_all(lines.join("\n").as_bytes());
+    let _told_at_the_end = Out.write_all(lines.join("\n").as_bytes());
     Ok(if runs { 0 } else { EXIT_NO_SERVICE })
 }
 

@@ -1,7 +1,7 @@
 //! The service under the service manager of Windows.
 
 use std::ffi::{OsStr, OsString};
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -17,7 +17,7 @@ use windows_service::service_manager::{ServiceManager, ServiceManagerAccess};
 use windows_service::{define_windows_service, service_dispatcher};
 
 use super::{InstallOptions, PlaceOptions, Told};
-use crate::cli::EXIT_NO_SERVICE;
+use crate::cli::{EXIT_NO_SERVICE, Out};
 use crate::home::{self, Mode};
 use crate::serve;
 
@@ -245,7 +245,7 @@ pub fn status(_: &PlaceOptions) -> Result<u8, ErrorReport> {
             (text, state == ServiceState::Running)
         }
     };
-    let _unseen = io::stdout().write_all(text.as_bytes());
+    let _told_at_the_end = Out.write_all(text.as_bytes());
     Ok(if runs { 0 } else { EXIT_NO_SERVICE })
 }
 
