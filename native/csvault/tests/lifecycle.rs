@@ -405,6 +405,29 @@ fn a_service_that_cannot_be_started_says_why_to_its_client() {
 }
 
 #[test]
+fn a_service_that_takes_no_more_connections_is_not_taken_for_none() {
+    let home = home();
+    home.settings(json!({"limits": {"connectionsPerAccount": 1}}));
+    let host = home.start();
+    let mut held = host.client();
+    // Often enough to meet the moments before and after the service closed its end.
+    for _ in 0..20 {
+        for words in [
+            &["stop"] as &[&str],
+            &["status"],
+            &["start"],
+            &["run", "Get-CsAdminRole"],
+        ] {
+            let output = run(&home, words);
+            let said = text(&output.stderr);
+            assert_eq!(output.status.code(), Some(1), "{words:?}: {output:?}");
+            assert!(said.contains("TooManyCalls"), "{words:?}: {said}");
+        }
+    }
+    assert!(held.is_served());
+}
+
+#[test]
 fn the_service_survives_the_session_that_started_it() {
     let home = home();
     // A shell that ends, and a process group that gets Ctrl+C.
