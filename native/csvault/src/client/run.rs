@@ -358,6 +358,23 @@ impl Receiver for Receiving<'_> {
     }
 }
 
+/// What goes to standard output as it is, and is no object there.
+const BYTES: [&str; 2] = ["System.Byte[]", "System.Xml.Linq.XElement"];
+
+/// True for a call whose answer is objects, however many there are. A plan has lines instead.
+fn answers_with_objects(manifest: &CmdletManifest, arguments: &Arguments) -> bool {
+    let as_bytes = match manifest.transfer {
+        Some(Transfer::DownloadWhenAsXml) => arguments.switch("AsXml"),
+        Some(Transfer::Download | Transfer::Upload) => true,
+        None => false,
+    };
+    let has_objects = manifest
+        .output
+        .iter()
+        .any(|name| !BYTES.contains(&name.as_str()));
+    has_objects && !as_bytes && !arguments.what_if
+}
+
 /// What the user sees.
 struct Screen {
     shown: Shown,
@@ -376,7 +393,7 @@ struct Screen {
 impl Screen {
     fn new(manifest: &CmdletManifest, arguments: &Arguments, output: Output) -> Self {
         Self {
-            shown: Shown::new(output),
+            shown: Shown::new(output, answers_with_objects(manifest, arguments)),
             cmdlet: manifest.name(),
             verbose: arguments.verbose,
             debug: arguments.debug,

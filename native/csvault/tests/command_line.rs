@@ -1,0 +1,112 @@
+//! What the commands print: objects, help, and what comes of output that nobody takes.
+#![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use std::process::{Command, Output};
+
+use cs_testkit::Home;
+
+/// A home whose service was started by its client, and is stopped with it.
+struct Prompt(Home);
+
+impl Prompt {
+    fn new() -> Self {
+        Self(Home::new(env!("CARGO_BIN_EXE_csvault")))
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        self.0.command(&[&["run"], words].concat())
+    }
+
+    fn run(&self, words: &[&str]) -> Output {
+        self.command(words).output().unwrap()
+    }
+
+    /// Runs what must succeed, and returns its standard output.
+    fn well(&self, words: &[&str]) -> String {
+        let output = self.run(words);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{words:?}: {said}");
+        text(&output.stdout)
+    }
+}
+
+impl Drop for Prompt {
+    fn drop(&mut self) {
+        let _never_started = self.0.command(&["stop"]).output();
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+fn no_object_is_an_empty_array() {
+    let prompt = Prompt::new();
+    let printed = |words: &[&str]| prompt.well(&[&["--output", "json"], words].concat());
+    assert_eq!(printed(&["Get-CsAdminRole", "-Filter", "zzz*"]), "[]\n");
+    let early = ["Get-CsAuditRecord", "-EndTime", "2001-01-01"];
+    assert_eq!(printed(&early), "[]\n");
+    let table = prompt.well(&["Get-CsAdminRole", "-Filter", "zzz*", "--output", "table"]);
+    assert_eq!(table, "");
+    // Where bytes, lines or nothing at all is the answer, no array is.
+    assert!(printed(&["Get-CsTopology", "-AsXml"]).ends_with('>'));
+    assert_eq!(printed(&["Export-CsConfiguration", "a.zip"]), "");
+    assert_eq!(printed(&["Import-CsConfiguration", "a.zip"]), "");
+    let plan = printed(&["Import-CsConfiguration", "a.zip", "-WhatIf"]);
+    assert!(
+        plan.starts_with("What if: ") && !plan.contains('['),
+        "{plan}"
+    );
+    let update = ["Update-CsAdminRole", "-Confirm:$False"];
+    assert_eq!(printed(&update), "");
+    // What was not found is an error, and no object.
+    let output = prompt.run(&["Get-CsAdminRole", "NoSuchRole", "--output", "json"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert_eq!(text(&output.stdout), "[]\n");
+}
+
+#[test]
+fn output_that_could_not_be_written_is_an_error() {
+    let prompt = Prompt::new();
+    prompt.well(&["Get-CsAdminRole"]);
+    let role = &["run", "Get-CsAdminRole", "--output"];
+    let json = [role as &[&str], &["json"]].concat();
+    let table = [role as &[&str], &["table"]].concat();
+    for words in [
+        &json as &[&str],
+        &table,
+        &["run", "Get-CsTopology", "-AsXml"],
+        &["run", "Export-CsConfiguration", "-AsBytes"],
+        &["status"],
+        &["status", "--json"],
+        &["start"],
+        &["schema", "settings"],
+        &["completions", "bash"],
+        &["audit", "verify"],
+        &["service", "install", "--dry-run"],
+        &["--help"],
+        &["run", "--help"],
+        &["--version"],
+    ] {
+        let full = std::fs::File::options()
+            .write(true)
+            .open("/dev/full")
+            .unwrap();
+        let output = prompt.0.command(words).stdout(full).output().unwrap();
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{words:?}: {said}");
+        let told = said.matches("Standard output cannot be written").count();
+        assert_eq!(told, 1, "{words:?}: {said}");
+
+        // Whoever reads no further has what it wanted.
+        let (read, closed) = nix::unistd::pipe().unwrap();
+        drop(read);
+        let output = prompt.0.command(words).stdout(closed).output().unwrap();
+        if !words.contains(&"-AsBytes") && !words.contains(&"-AsXml") {
+            assert_eq!(output.status.code(), Some(0), "{words:?}: {output:?}");
+            assert_eq!(text(&output.stderr), "", "{words:?}");
+        }
+    }
+}
