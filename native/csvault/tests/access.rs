@@ -156,11 +156,13 @@ fn a_stranger_is_denied_everything_and_leaves_a_trace() {
     expect(&found, &["status", "stop", "LocalStore"], &[]);
     assert_eq!(versions(&host), before);
     let log = std::fs::read_to_string(home.path().join("audit.log")).unwrap();
-    for name in CMDLETS.iter().map(String::as_str).chain(["status"]) {
+    let methods = ["status", "stop"];
+    for name in CMDLETS.iter().map(String::as_str).chain(methods) {
         let line = log.lines().find(|line| {
             line.contains(&format!("\"cmdlet\":\"{name}\""))
                 && line.contains(&format!("uid {STRANGER}"))
                 && line.contains("\"result\":\"denied\"")
+                && line.contains("\"detail\":\"you may not ")
         });
         assert!(line.is_some(), "{name} left no line: {log}");
     }

@@ -50,22 +50,6 @@ pub enum Ran {
     WithErrors,
 }
 
-/// Makes a request that has no parameters.
-///
-/// # Errors
-/// As [`connect_or_start`], and the error of the answer.
-pub fn asked<T: serde::de::DeserializeOwned>(
-    target: &Target,
-    method: &str,
-) -> Result<T, ErrorReport> {
-    // A service may end between our connecting and our asking; the next one answers.
-    match connect_or_start(target)?.ask(method) {
-        Err(CallFault::NotTaken) => connect_or_start(target)?.ask(method),
-        other => other,
-    }
-    .map_err(CallFault::report)
-}
-
 /// Runs one cmdlet.
 ///
 /// # Errors
