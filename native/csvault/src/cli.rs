@@ -60,7 +60,7 @@ enum Command {
         #[arg(long)]
         system: bool,
         /// End after so many minutes without a request, also parts of one; 0 means never
-        #[arg(long, value_name = "N")]
+        #[arg(long, value_name = "N", value_parser = minutes)]
         idle_minutes: Option<f64>,
         /// Leave the session of the caller; for clients that start their own service
         #[arg(long, hide = true)]
@@ -140,6 +140,16 @@ enum AuditCommand {
         #[arg(long, value_name = "DIR")]
         home: Option<PathBuf>,
     },
+}
+
+/// Minutes as far as the settings have them too, also parts of one.
+fn minutes(text: &str) -> Result<f64, String> {
+    const MOST: u32 = u32::MAX;
+    let is_time = |minutes: &f64| (0.0..=f64::from(MOST)).contains(minutes);
+    text.parse()
+        .ok()
+        .filter(is_time)
+        .ok_or_else(|| format!("it takes a number of minutes from 0 to {MOST}"))
 }
 
 /// Runs the command line of this process.

@@ -344,8 +344,23 @@ fn an_embedded_service_ends_when_nobody_uses_it() {
     assert_eq!(client.read(), cs_testkit::Frame::Closed);
     assert!(host.wait().success());
     assert!(!home.path().join("csvault.sock").exists());
-    let said = home.try_start(&["--idle-minutes=-1"]).unwrap_err();
-    assert!(said.contains("minutes"), "{said}");
+}
+
+#[test]
+fn what_is_no_time_is_refused_with_the_range() {
+    let home = home();
+    for minutes in ["-1", "nan", "inf", "1e300", "4294967296", "soon", ""] {
+        let option = format!("--idle-minutes={minutes}");
+        let said = home.try_start(&[&option]).unwrap_err();
+        assert!(
+            said.contains("from 0 to 4294967295") && said.contains("exit status: 2"),
+            "{minutes}: {said}"
+        );
+        assert!(!home.path().exists(), "{minutes}");
+    }
+    for minutes in ["0", "0.5", "4294967295"] {
+        drop(home.start_with(&["--idle-minutes", minutes]));
+    }
 }
 
 #[test]
