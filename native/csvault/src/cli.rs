@@ -81,7 +81,7 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         home: Option<PathBuf>,
     },
-    /// Run a cmdlet: csvault run Get-CsAdminRole -Identity CsHelpDesk
+    /// Run a cmdlet: csvault run Get-CsAdminRole -Identity CsHelpDesk; with --help behind its name, say what it takes
     Run {
         /// The data folder
         #[arg(long, value_name = "DIR")]
@@ -281,6 +281,15 @@ fn run_command(mut home: Option<PathBuf>, mut output: Output, words: Vec<String>
             },
             _ => rest.push(word),
         }
+    }
+    if rest.iter().any(|word| client::asks_for_help(word)) {
+        return match client::help(&cmdlet) {
+            Ok(text) => {
+                let _told_at_the_end = Out.write_all(text.as_bytes());
+                0
+            }
+            Err(error) => failed(&cmdlet, &error),
+        };
     }
     match client::run(&RunOptions {
         home,

@@ -110,3 +110,50 @@ fn output_that_could_not_be_written_is_an_error() {
         }
     }
 }
+
+#[test]
+fn a_cmdlet_has_its_help_at_a_shell() {
+    let prompt = Prompt::new();
+    let help = prompt.well(&["Get-CsAdminRole", "--help"]);
+    for part in [
+        "Returns the roles of role-based access control",
+        "-Identity <text>",
+        "-LocalStore",
+        "Examples",
+        "Get-CsAdminRole -Filter \"*Voice*\"",
+    ] {
+        assert!(help.contains(part), "{part} in {help}");
+    }
+    assert!(!help.contains("-WhatIf"), "{help}");
+    assert_eq!(prompt.well(&["get-csadminrole", "-?"]), help);
+    assert_eq!(
+        prompt.well(&["get-csadminrole", "-Filter", "x", "--help"]),
+        help
+    );
+    let help = prompt.well(&["Import-CsConfiguration", "-?"]);
+    assert!(
+        help.contains("-WhatIf") && help.contains("-ByteInput <file> | -"),
+        "{help}"
+    );
+    let unknown = prompt.run(&["Get-CsNothing", "--help"]);
+    assert_eq!(unknown.status.code(), Some(1), "{unknown:?}");
+    assert!(
+        text(&unknown.stderr).contains("CmdletUnknown"),
+        "{unknown:?}"
+    );
+    assert!(!prompt.0.path().exists(), "nothing was called");
+
+    // And hints lead to it, not to a PowerShell that may not be there.
+    let output = prompt.run(&["get-csadminrole", "-Filter", "["]);
+    let said = text(&output.stderr);
+    assert!(
+        said.contains("csvault run Get-CsAdminRole --help"),
+        "{said}"
+    );
+    let output = prompt.run(&["Export-CsConfiguration"]);
+    let said = text(&output.stderr);
+    assert!(
+        said.contains("csvault run Export-CsConfiguration --help"),
+        "{said}"
+    );
+}

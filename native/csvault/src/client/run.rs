@@ -12,6 +12,7 @@ use cs_model::shown;
 use super::Target;
 use super::arguments::{Arguments, find_cmdlet};
 use super::files::{OutputFile, Tally, open_input};
+use super::help::hint;
 use super::report::Page;
 use super::start::connect_or_start;
 use super::table::Shown;
@@ -463,6 +464,6 @@ pub fn told(what: &str, error: &ErrorReport) -> String {
         "{what}: {}\n  Error id: {}\n  Recommendation: {}",
         shown(&error.message),
         error.id.as_str(),
-        error.recommended_action
+        hint(what, error)
     )
 }
