@@ -157,3 +157,29 @@ fn a_cmdlet_has_its_help_at_a_shell() {
         "{said}"
     );
 }
+
+#[test]
+fn the_commands_that_take_a_home_are_those_of_the_document() {
+    let prompt = Prompt::new();
+    for (words, takes) in [
+        (&["serve"] as &[&str], true),
+        (&["start"], true),
+        (&["run"], true),
+        (&["status"], true),
+        (&["stop"], true),
+        (&["audit", "verify"], true),
+        (&["service", "install"], true),
+        (&["service", "uninstall"], false),
+        (&["service", "status"], false),
+        (&["schema"], false),
+        (&["completions"], false),
+    ] {
+        let asked = [words, &["--help"]].concat();
+        let help = prompt.0.command(&asked).output().unwrap();
+        let told = text(&help.stdout).contains("--home <DIR>");
+        assert_eq!(told, takes, "{words:?}: {help:?}");
+    }
+    let document = include_str!("../../../docs/command-line.md");
+    let sentence = "`serve`, `start`, `run`, `status`, `stop`, `audit verify` and `service install` take the option";
+    assert!(document.contains(sentence));
+}
