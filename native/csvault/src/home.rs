@@ -1,6 +1,6 @@
 //! The data folder: where it is, and that it belongs to us alone.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::DirBuilder;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -125,13 +125,26 @@ fn check_place(path: &Path, mode: Mode) -> Result<(), ErrorReport> {
     match holds(path).map_err(|error| unusable(path, &error.to_string()))? {
         Content::Nothing => Ok(()),
         Content::Home => check_closed(path, mode),
-        Content::Others(name) => {
-            let why = format!(
-                "it holds other files than those of a data folder, such as '{}'",
-                name.to_string_lossy().escape_debug()
-            );
-            Err(unusable(path, &why).hint("Give an empty folder, or one that is not there yet."))
-        }
+        Content::Others(name) => Err(foreign(path, &name)),
+    }
+}
+
+fn foreign(path: &Path, name: &OsStr) -> ErrorReport {
+    let why = format!(
+        "it holds other files than those of a data folder, such as '{}'",
+        name.to_string_lossy().escape_debug()
+    );
+    unusable(path, &why).hint("Give an empty folder, or one that is not there yet.")
+}
+
+/// Refuses a folder that holds other files than those of a home, as far as this account can see into it.
+///
+/// # Errors
+/// Such a folder.
+pub fn check_content(path: &Path) -> Result<(), ErrorReport> {
+    match holds(path) {
+        Ok(Content::Others(name)) => Err(foreign(path, &name)),
+        _ => Ok(()),
     }
 }
 

@@ -174,6 +174,13 @@ fn what_is_wrong_is_refused_before_anything_is_changed() {
         assert!(said(&output).contains(expected), "{words:?}: {output:?}");
         assert_eq!(std::fs::read_dir(root).unwrap().count(), 0, "{words:?}");
     }
+    // A folder of somebody else's files is no data folder.
+    let folder = root.join("srv/documents");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("letter.txt"), "precious").unwrap();
+    let output = service(Some(root), &["install", "--home", "/srv/documents"]);
+    assert!(said(&output).contains("'letter.txt'"), "{output:?}");
+    assert!(!root.join("etc").exists());
     let output = service(Some(&root.join("nowhere")), &["install"]);
     assert!(said(&output).contains("is no folder"), "{output:?}");
     // Somebody else's unit of that name.

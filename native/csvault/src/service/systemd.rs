@@ -11,7 +11,7 @@ use cs_contract::{ErrorId, ErrorReport};
 use super::unit::{MARK, Unit, is_plain, path_text};
 use super::{InstallOptions, PlaceOptions, Step, Told};
 use crate::cli::{EXIT_NO_SERVICE, Out};
-use crate::private;
+use crate::{home, private};
 
 const UNIT: &str = "csvault.service";
 const UNIT_FILE: &str = "/etc/systemd/system/csvault.service";
@@ -234,7 +234,8 @@ pub fn install(options: &InstallOptions) -> Result<(), ErrorReport> {
             "services do not see {hidden}, where the data folder would be"
         )));
     }
-    // Both before anything is changed.
+    // All before anything is changed.
+    home::check_content(&system.at(unit.home))?;
     system.own(UNIT_FILE)?;
     system.own(SYSUSERS_FILE)?;
 

@@ -107,6 +107,8 @@ pub fn install(options: &InstallOptions) -> Result<(), ErrorReport> {
             pipe.display()
         )));
     }
+    // Its rights are about to be changed.
+    home::check_content(&home)?;
     let mut arguments: Vec<OsString> = ["serve", "--system", "--as-service"]
         .map(OsString::from)
         .into();
