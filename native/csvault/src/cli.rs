@@ -1,5 +1,7 @@
 //! The command line.
 
+mod out;
+
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -13,6 +15,8 @@ use crate::home::{self, Mode};
 use crate::serve::{self, NotReady};
 use crate::service::{self, ServiceCommand};
 use crate::{audit, schema, status};
+
+pub use out::{Out, noted, report as output_failed};
 
 /// The cmdlet failed, or some of what was asked for.
 pub const EXIT_FAILED: u8 = 1;
@@ -56,7 +60,7 @@ enum Command {
         #[arg(long)]
         system: bool,
         /// End after so many minutes without a request, also parts of one; 0 means never
-        #[arg(long, value_name = "N")]
+        #[arg(long, value_name = "N", value_parser = minutes)]
         idle_minutes: Option<f64>,
         /// Leave the session of the caller; for clients that start their own service
         #[arg(long, hide = true)]
@@ -77,7 +81,7 @@ enum Command {
         #[arg(long, value_name = "DIR")]
         home: Option<PathBuf>,
     },
-    /// Run a cmdlet: csvault run Get-CsAdminRole -Identity CsHelpDesk
+    /// Run a cmdlet: csvault run Get-CsAdminRole -Identity CsHelpDesk; with --help behind its name, say what it takes
     Run {
         /// The data folder
         #[arg(long, value_name = "DIR")]
@@ -138,17 +142,35 @@ enum AuditCommand {
     },
 }
 
+/// Minutes as far as the settings have them too, also parts of one.
+fn minutes(text: &str) -> Result<f64, String> {
+    const MOST: u32 = u32::MAX;
+    let is_time = |minutes: &f64| (0.0..=f64::from(MOST)).contains(minutes);
+    text.parse()
+        .ok()
+        .filter(is_time)
+        .ok_or_else(|| format!("it takes a number of minutes from 0 to {MOST}"))
+}
+
 /// Runs the command line of this process.
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse_from(std::env::args_os()) {
         Ok(cli) => cli,
         Err(error) => {
-            let _unseen = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(EXIT_USAGE));
+            let printed = error.print();
+            let mut code = u8::try_from(error.exit_code()).unwrap_or(EXIT_USAGE);
+            if !error.use_stderr() {
+                let _told_at_the_end = noted(printed);
+                code = out::finish(code);
+            }
+            return ExitCode::from(code);
         }
     };
-    ExitCode::from(dispatch(cli.command))
+    // A service says that it is ready to whoever listens; nobody has to.
+    let is_service = matches!(cli.command, Command::Serve { .. });
+    let code = dispatch(cli.command);
+    ExitCode::from(if is_service { code } else { out::finish(code) })
 }
 
 fn dispatch(command: Command) -> u8 {
@@ -203,7 +225,7 @@ fn dispatch(command: Command) -> u8 {
             let mut script = Vec::new();
             let mut command = <Cli as clap::CommandFactory>::command();
             clap_complete::generate(shell, &mut command, "csvault", &mut script);
-            let _unseen = io::stdout().write_all(&script);
+            let _told_at_the_end = Out.write_all(&script);
             0
         }
         Command::Audit {
@@ -260,6 +282,15 @@ fn run_command(mut home: Option<PathBuf>, mut output: Output, words: Vec<String>
             _ => rest.push(word),
         }
     }
+    if rest.iter().any(|word| client::asks_for_help(word)) {
+        return match client::help(&cmdlet) {
+            Ok(text) => {
+                let _told_at_the_end = Out.write_all(text.as_bytes());
+                0
+            }
+            Err(error) => failed(&cmdlet, &error),
+        };
+    }
     match client::run(&RunOptions {
         home,
         cmdlet: cmdlet.clone(),
@@ -284,7 +315,7 @@ fn verify_audit(home: Option<PathBuf>) -> u8 {
     };
     match audit::verify(&home, &|| false) {
         Ok(state) => {
-            let _unseen = writeln!(io::stdout(), "{}", audit::told(&state));
+            let _told_at_the_end = writeln!(Out, "{}", audit::told(&state));
             if state.fault.is_none() {
                 0
             } else {
@@ -309,7 +340,7 @@ fn verify_audit(home: Option<PathBuf>) -> u8 {
 fn print_json<T: serde::Serialize>(value: &T) -> u8 {
     let mut text = serde_json::to_vec(value).unwrap_or_default();
     text.push(b'\n');
-    let _unseen = io::stdout().write_all(&text);
+    let _told_at_the_end = Out.write_all(&text);
     0
 }
 

@@ -97,11 +97,12 @@ pub fn run_telling(options: &Options, ready: impl FnOnce()) -> Result<(), Fault>
     if options.detach {
         leave_session();
     }
+    // Before anything is made: a start that is refused changes nothing.
+    let pipe_path = socket::locate(options.pipe.as_deref(), &options.home, options.mode)?;
     home::prepare(&options.home, options.mode)?;
     let lock = HomeLock::take(&options.home)?;
     home::sweep(&options.home);
     service_log::keep_panics(&options.home);
-    let pipe_path = socket::locate(options.pipe.as_deref(), &options.home, options.mode)?;
     let settings = Arc::new(Settings::load(&options.home, options.mode)?);
     let limits = settings.limits.resolve();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -134,7 +135,7 @@ pub fn run_telling(options: &Options, ready: impl FnOnce()) -> Result<(), Fault>
         pipe: pipe_path.clone(),
     });
     let idle = match (options.mode, options.idle_minutes) {
-        (_, Some(minutes)) => idle_time(minutes)?,
+        (_, Some(minutes)) => idle_time(minutes),
         (Mode::Embedded, None) => settings.idle(),
         (Mode::System, None) => None,
     };
@@ -169,17 +170,11 @@ async fn settle(audit: Arc<AuditLog>) {
     }
 }
 
-/// Minutes as a time; 0 means for ever.
-fn idle_time(minutes: f64) -> Result<Option<Duration>, ErrorReport> {
-    if minutes == 0.0 {
-        return Ok(None);
-    }
+/// Minutes as a time. 0 means for ever, and so does what is longer than a time can be.
+fn idle_time(minutes: f64) -> Option<Duration> {
     Duration::try_from_secs_f64(minutes * 60.0)
-        .map(Some)
-        .map_err(|_| {
-            let text = format!("{minutes} is no number of minutes.");
-            ErrorReport::new(ErrorId::ParameterInvalid, text).on("Parameter", "idle-minutes")
-        })
+        .ok()
+        .filter(|idle| !idle.is_zero())
 }
 
 fn not_started(error: &std::io::Error) -> ErrorReport {

@@ -1,5 +1,7 @@
 //! `settings.json`: who owns the store, who is in which group, and the limits.
 
+mod check;
+
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::{self, Read, Write};
@@ -245,64 +247,8 @@ impl Settings {
         }
         let settings: Self =
             serde_json::from_str(text).map_err(|error| refused(&error.to_string()))?;
-        if settings.limits.calls_per_connection == Some(0) || settings.limits.connections == Some(0)
-        {
-            return Err(refused("a limit of 0 would admit nobody"));
-        }
-        if settings
-            .audit_file_bytes
-            .is_some_and(|bytes| bytes < AUDIT_FILE_BYTES)
-        {
-            return Err(refused("auditFileBytes must be at least 4096"));
-        }
-        if settings.audit_keep_files == Some(0) {
-            return Err(refused("auditKeepFiles must be at least 1"));
-        }
-        settings.check().map_err(|fault| refused(&fault))?;
+        check::check(&settings, text).map_err(|fault| refused(&fault))?;
         Ok(settings)
-    }
-
-    /// Accounts and groups are numbered in one way, and that one can be read.
-    fn check(&self) -> Result<(), String> {
-        if let Some(owner) = &self.owner
-            && owner.uid.is_some() == owner.sid.is_some()
-        {
-            return Err("the owner has either a uid or a sid".to_owned());
-        }
-        if let Some(owner) = &self.owner
-            && owner.uid.is_some() != cfg!(unix)
-        {
-            return Err(format!(
-                "the owner is a {} here",
-                if cfg!(unix) { "uid" } else { "sid" }
-            ));
-        }
-        let owner = self.owner.as_ref().and_then(|owner| owner.sid.as_ref());
-        for (name, group) in &self.groups {
-            match group {
-                GroupId::Gid(_) if cfg!(unix) => {}
-                GroupId::Sid(_) if !cfg!(unix) => {}
-                GroupId::Gid(gid) => {
-                    return Err(format!(
-                        "'{name}' is {gid}, and a group is its SID here, as `whoami /groups` shows it"
-                    ));
-                }
-                GroupId::Sid(text) => {
-                    return Err(format!(
-                        "'{name}' is '{}', and a group is its number here, as `getent group` shows it",
-                        text.escape_debug()
-                    ));
-                }
-            }
-        }
-        let groups = self.groups.values().filter_map(|group| match group {
-            GroupId::Sid(sid) => Some(sid),
-            GroupId::Gid(_) => None,
-        });
-        match groups.chain(owner).find(|sid| !is_sid(sid)) {
-            Some(text) => Err(format!("'{}' is not a SID", text.escape_debug())),
-            None => Ok(()),
-        }
     }
 
     fn write(&self, home: &Path, path: &Path) -> io::Result<()> {
@@ -314,18 +260,6 @@ impl Settings {
         file.persist_noclobber(path).map_err(|error| error.error)?;
         Ok(())
     }
-}
-
-/// True for the text form of a SID, as the system writes it: `S-1-`, the authority, and one to fifteen numbers.
-fn is_sid(text: &str) -> bool {
-    let Some(numbers) = text.strip_prefix("S-1-") else {
-        return false;
-    };
-    let is_number = |part: &str| {
-        !part.is_empty() && part.len() <= 15 && part.bytes().all(|byte| byte.is_ascii_digit())
-    };
-    let count = numbers.split('-').count();
-    (2..=16).contains(&count) && numbers.split('-').all(is_number)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use cs_contract::{ErrorReport, StatusResult};
 use serde::Deserialize;
 
-use crate::cli::{EXIT_FAILED, EXIT_NO_SERVICE, failed};
+use crate::cli::{EXIT_FAILED, EXIT_NO_SERVICE, Out, failed};
 use crate::client::{CallFault, Target};
 use crate::lock::{HomeLock, LockFault};
 
@@ -31,15 +31,15 @@ pub fn status(home: Option<&Path>, json: bool) -> u8 {
             EXIT_NO_SERVICE
         }
         Ok((Some(status), _)) => {
-            let _unseen = if json {
+            let _told_at_the_end = if json {
                 writeln!(
-                    io::stdout(),
+                    Out,
                     "{}",
                     serde_json::to_string(&status).unwrap_or_default()
                 )
             } else {
                 writeln!(
-                    io::stdout(),
+                    Out,
                     "csvault {} runs as process {}\n  pipe:                     {}\n  data folder:              {}\n  Central Management store: version {}\n  local store:              version {}",
                     status.version,
                     status.pid,
@@ -64,22 +64,18 @@ pub fn stop(home: Option<&Path>) -> u8 {
     match asked {
         Err(error) => failed("csvault stop", &error),
         Ok((None, target)) => {
-            let _unseen = writeln!(
-                io::stdout(),
-                "No service runs at {}.",
-                target.pipe.display()
-            );
+            let _told_at_the_end = writeln!(Out, "No service runs at {}.", target.pipe.display());
             0
         }
         Ok((Some(_), target)) => {
             if target.is_own && !has_ended(&target) {
-                let _unseen = writeln!(
-                    io::stdout(),
+                let _told_at_the_end = writeln!(
+                    Out,
                     "The service is asked to end; calls that run keep it for now."
                 );
                 return EXIT_FAILED;
             }
-            let _unseen = writeln!(io::stdout(), "The service has ended.");
+            let _told_at_the_end = writeln!(Out, "The service has ended.");
             0
         }
     }

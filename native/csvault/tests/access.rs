@@ -156,11 +156,13 @@ fn a_stranger_is_denied_everything_and_leaves_a_trace() {
     expect(&found, &["status", "stop", "LocalStore"], &[]);
     assert_eq!(versions(&host), before);
     let log = std::fs::read_to_string(home.path().join("audit.log")).unwrap();
-    for name in CMDLETS.iter().map(String::as_str).chain(["status"]) {
+    let methods = ["status", "stop"];
+    for name in CMDLETS.iter().map(String::as_str).chain(methods) {
         let line = log.lines().find(|line| {
             line.contains(&format!("\"cmdlet\":\"{name}\""))
                 && line.contains(&format!("uid {STRANGER}"))
                 && line.contains("\"result\":\"denied\"")
+                && line.contains("\"detail\":\"you may not ")
         });
         assert!(line.is_some(), "{name} left no line: {log}");
     }
@@ -326,7 +328,7 @@ fn homes_and_sockets_of_other_accounts_are_refused() {
         return;
     }
     let home = Home::new(env!("CARGO_BIN_EXE_csvault"));
-    home.write("x", b"");
+    home.settings(json!({}));
     chown(home.path(), Some(STRANGER), Some(STRANGER)).unwrap();
     let text = home.try_start(&[]).unwrap_err();
     assert!(text.contains(&format!("user id {STRANGER}")), "{text}");

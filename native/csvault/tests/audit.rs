@@ -201,6 +201,49 @@ fn lines_file(home: &Path, place: usize) -> PathBuf {
 }
 
 #[test]
+fn asking_for_the_state_and_ending_leave_lines_with_the_door() {
+    for (settings, door) in [
+        (json!({}), "owner of the store"),
+        (json!({"owner": {"uid": 4711}}), "account of the service"),
+    ] {
+        let home = home();
+        home.settings(settings);
+        let host = home.start();
+        let mut client = host.client();
+        for method in ["status", "stop"] {
+            assert!(client.ask(method, Value::Null).get("result").is_some());
+        }
+        assert!(host.wait().success());
+        let found: Vec<_> = lines(&home.path())
+            .into_iter()
+            .map(|line| [&line["cmdlet"], &line["result"], &line["detail"]].map(Value::to_string))
+            .collect();
+        let line = |method: &str| [method, "allowed", door].map(|text| json!(text).to_string());
+        assert_eq!(found, ["status", "stop"].map(line));
+    }
+}
+
+#[test]
+fn a_service_that_was_just_started_need_not_be_asked() {
+    let home = home();
+    let start = || home.command(&["start"]).output().unwrap();
+    let (first, second) = (start(), start());
+    assert!(first.status.success(), "{first:?}");
+    assert_eq!(first.stdout, second.stdout);
+    let stopped = home.command(&["stop"]).output().unwrap();
+    assert!(stopped.status.success(), "{stopped:?}");
+    let found: Vec<Value> = lines(&home.path())
+        .into_iter()
+        .map(|line| line["cmdlet"].clone())
+        .collect();
+    assert_eq!(
+        found,
+        ["status", "stop"],
+        "of the second start, and the end"
+    );
+}
+
+#[test]
 fn nothing_is_changed_or_exported_when_the_log_is_not_in_its_place() {
     for replaced in [false, true] {
         let home = home();

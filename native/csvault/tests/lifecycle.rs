@@ -219,14 +219,19 @@ fn a_pipe_in_a_folder_that_others_can_change_is_refused() {
 #[test]
 fn homes_that_others_could_have_filled_are_refused() {
     let home = home();
-    home.write("x", b"");
+    drop(home.start());
     set_mode(&home.path(), 0o770);
     let said = home.try_start(&[]).unwrap_err();
     assert!(said.contains("other accounts can write"), "{said}");
     set_mode(&home.path(), 0o755);
-    let host = home.start();
-    assert_eq!(home.path().metadata().unwrap().mode() & 0o777, 0o700);
-    drop(host);
+    let said = home.try_start(&[]).unwrap_err();
+    assert!(
+        said.contains("can look into it (mode 0755)") && said.contains("chmod 700 "),
+        "{said}"
+    );
+    assert_eq!(home.path().metadata().unwrap().mode() & 0o777, 0o755);
+    set_mode(&home.path(), 0o700);
+    drop(home.start());
 
     let link = home.beside("link");
     symlink(home.path(), &link).unwrap();
@@ -240,6 +245,50 @@ fn homes_that_others_could_have_filled_are_refused() {
         .try_start(&["--home", file.to_str().unwrap()])
         .unwrap_err();
     assert!(said.contains("not a folder"), "{said}");
+}
+
+#[test]
+fn a_folder_of_other_files_is_no_home_and_stays_as_it_was() {
+    let home = home();
+    let folder = home.path();
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("letter.txt"), "precious").unwrap();
+    set_mode(&folder, 0o755);
+    let place = folder.to_str().unwrap();
+    for words in [
+        &["start", "--home", place] as &[&str],
+        &["serve", "--home", place],
+        &["serve", "--system", "--home", place],
+        &["run", "Get-CsAdminRole", "--home", place],
+    ] {
+        let output = run(&home, words);
+        assert_eq!(output.status.code(), Some(3), "{words:?}: {output:?}");
+        let said = text(&output.stderr);
+        assert!(
+            said.contains(place) && said.contains("empty folder"),
+            "{words:?}: {said}"
+        );
+        assert_eq!(folder.metadata().unwrap().mode() & 0o7777, 0o755);
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
+    }
+    // A pipe that cannot be: not even a new folder is made.
+    let new = home.beside("new");
+    let options = ["--home", new.to_str().unwrap(), "--pipe", "relative"];
+    let said = home.try_start(&options).unwrap_err();
+    assert!(said.contains("rooted") && !new.exists(), "{said}");
+}
+
+#[test]
+fn a_home_folder_that_is_no_rooted_path_is_no_place_for_stores() {
+    let home = home();
+    let mut command = home.command(&["start"]);
+    command
+        .env_remove("CSVAULT_HOME")
+        .env_remove("XDG_DATA_HOME");
+    let output = command.env("HOME", "rel").output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    assert!(text(&output.stderr).contains("rooted path"), "{output:?}");
+    assert!(!home.beside("rel").exists());
 }
 
 #[test]
@@ -295,8 +344,23 @@ fn an_embedded_service_ends_when_nobody_uses_it() {
     assert_eq!(client.read(), cs_testkit::Frame::Closed);
     assert!(host.wait().success());
     assert!(!home.path().join("csvault.sock").exists());
-    let said = home.try_start(&["--idle-minutes=-1"]).unwrap_err();
-    assert!(said.contains("minutes"), "{said}");
+}
+
+#[test]
+fn what_is_no_time_is_refused_with_the_range() {
+    let home = home();
+    for minutes in ["-1", "nan", "inf", "1e300", "4294967296", "soon", ""] {
+        let option = format!("--idle-minutes={minutes}");
+        let said = home.try_start(&[&option]).unwrap_err();
+        assert!(
+            said.contains("from 0 to 4294967295") && said.contains("exit status: 2"),
+            "{minutes}: {said}"
+        );
+        assert!(!home.path().exists(), "{minutes}");
+    }
+    for minutes in ["0", "0.5", "4294967295"] {
+        drop(home.start_with(&["--idle-minutes", minutes]));
+    }
 }
 
 #[test]
@@ -353,6 +417,29 @@ fn a_service_that_cannot_be_started_says_why_to_its_client() {
             .contains("nonsense"),
         "{line}"
     );
+}
+
+#[test]
+fn a_service_that_takes_no_more_connections_is_not_taken_for_none() {
+    let home = home();
+    home.settings(json!({"limits": {"connectionsPerAccount": 1}}));
+    let host = home.start();
+    let mut held = host.client();
+    // Often enough to meet the moments before and after the service closed its end.
+    for _ in 0..20 {
+        for words in [
+            &["stop"] as &[&str],
+            &["status"],
+            &["start"],
+            &["run", "Get-CsAdminRole"],
+        ] {
+            let output = run(&home, words);
+            let said = text(&output.stderr);
+            assert_eq!(output.status.code(), Some(1), "{words:?}: {output:?}");
+            assert!(said.contains("TooManyCalls"), "{words:?}: {said}");
+        }
+    }
+    assert!(held.is_served());
 }
 
 #[test]

@@ -291,8 +291,8 @@ fn places_that_cannot_be_written_are_named() {
     let prompt = Prompt::new();
     std::fs::create_dir(prompt.0.beside("folder")).unwrap();
     for (path, what) in [
-        ("folder", "FileNotRegular"),
-        ("/dev/null", "FileNotRegular"),
+        ("folder", "'folder' is a folder.\n"),
+        ("/dev/null", "'/dev/null' is a device or a pipe.\n"),
         ("no/such/folder/x.zip", "FileNotFound"),
         (r"C:\Config.zip", "a path of Windows"),
         (r"\\server\share\Config.zip", "a path of Windows"),

@@ -92,10 +92,15 @@ fn a_service_is_installed_looked_at_and_removed_below_another_root() {
     assert!(out(&output).contains("enabled:   yes"), "{output:?}");
 
     let output = service(Some(root), &["uninstall", "--dry-run"]);
-    assert!(
-        out(&output).contains("(not done)") && unit.exists(),
-        "{output:?}"
-    );
+    let text = out(&output);
+    for part in [
+        format!("Would remove {}\n", unit.display()),
+        format!("Would remove {}\n", sysusers.display()),
+        "account other would be left as they are".to_owned(),
+    ] {
+        assert!(text.contains(&part), "{part} in {text}");
+    }
+    assert!(unit.exists() && !text.contains("not done"), "{text}");
     let output = service(Some(root), &["uninstall"]);
     assert!(output.status.success(), "{output:?}");
     let text = out(&output);
@@ -107,9 +112,11 @@ fn a_service_is_installed_looked_at_and_removed_below_another_root() {
     assert!(!unit.exists() && !sysusers.exists());
     assert!(wanted.join("csvault.service").symlink_metadata().is_err());
     assert_eq!(std::fs::read(data.join("central.db")).unwrap(), b"precious");
-    let output = service(Some(root), &["uninstall"]);
-    assert!(output.status.success(), "{output:?}");
-    assert!(out(&output).contains("not installed"), "{output:?}");
+    for words in [&["uninstall"] as &[&str], &["uninstall", "--dry-run"]] {
+        let output = service(Some(root), words);
+        assert!(output.status.success(), "{output:?}");
+        assert_eq!(out(&output), "The service is not installed\n", "{words:?}");
+    }
 }
 
 #[test]
@@ -135,14 +142,17 @@ fn a_dry_run_shows_all_and_changes_nothing() {
     assert!(output.status.success(), "{output:?}");
     let text = out(&output);
     assert!(
-        text.contains("(not done) Wrote") && text.contains("[Service]"),
+        text.contains("Would write ") && text.contains("[Service]"),
         "{text}"
     );
     assert_eq!(std::fs::read_dir(root.path()).unwrap().count(), 0);
     // This machine, also for those who may not change it.
     let output = service(None, &["install", "--dry-run"]);
     assert!(output.status.success(), "{output:?}");
-    assert!(!out(&output).contains("\nWrote"), "{output:?}");
+    let text = out(&output);
+    for done in ["Wrote", "Ran", "Made", "Replaced", "not done"] {
+        assert!(!text.contains(done), "{done} in {text}");
+    }
 }
 
 #[test]
@@ -164,6 +174,13 @@ fn what_is_wrong_is_refused_before_anything_is_changed() {
         assert!(said(&output).contains(expected), "{words:?}: {output:?}");
         assert_eq!(std::fs::read_dir(root).unwrap().count(), 0, "{words:?}");
     }
+    // A folder of somebody else's files is no data folder.
+    let folder = root.join("srv/documents");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("letter.txt"), "precious").unwrap();
+    let output = service(Some(root), &["install", "--home", "/srv/documents"]);
+    assert!(said(&output).contains("'letter.txt'"), "{output:?}");
+    assert!(!root.join("etc").exists());
     let output = service(Some(&root.join("nowhere")), &["install"]);
     assert!(said(&output).contains("is no folder"), "{output:?}");
     // Somebody else's unit of that name.

@@ -44,11 +44,11 @@ fn not_regular(path: &Path) -> ErrorReport {
     let what = if path.is_dir() {
         "a folder"
     } else {
-        "a device, pipe or socket"
+        "a device or a pipe"
     };
     ErrorReport::new(
         ErrorId::FileNotRegular,
-        format!("'{}' is {what}, not a file.", path.display()),
+        format!("'{}' is {what}.", path.display()),
     )
     .on("File", path.display().to_string())
 }

@@ -3,6 +3,7 @@
 mod arguments;
 mod connect;
 mod files;
+mod help;
 mod report;
 mod run;
 mod start;
@@ -10,6 +11,7 @@ mod table;
 mod wire;
 
 pub use connect::Target;
+pub use help::{help, is_asked_by as asks_for_help};
 pub use run::{Output, Ran, RunOptions, run, told};
 pub use start::started;
 pub use wire::CallFault;

@@ -12,10 +12,12 @@ use cs_model::shown;
 use super::Target;
 use super::arguments::{Arguments, find_cmdlet};
 use super::files::{OutputFile, Tally, open_input};
+use super::help::hint;
 use super::report::Page;
 use super::start::connect_or_start;
 use super::table::Shown;
 use super::wire::{CallFault, Receiver, Request};
+use crate::cli::{Out, output_failed};
 
 /// How objects are printed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -47,22 +49,6 @@ pub enum Ran {
     Well,
     /// With errors for some of the things that were asked for.
     WithErrors,
-}
-
-/// Makes a request that has no parameters.
-///
-/// # Errors
-/// As [`connect_or_start`], and the error of the answer.
-pub fn asked<T: serde::de::DeserializeOwned>(
-    target: &Target,
-    method: &str,
-) -> Result<T, ErrorReport> {
-    // A service may end between our connecting and our asking; the next one answers.
-    match connect_or_start(target)?.ask(method) {
-        Err(CallFault::NotTaken) => connect_or_start(target)?.ask(method),
-        other => other,
-    }
-    .map_err(CallFault::report)
 }
 
 /// Runs one cmdlet.
@@ -317,12 +303,7 @@ impl Sink {
         match &mut self.to {
             To::Nowhere => Ok(()),
             To::File(file) => file.write(bytes),
-            To::Standard => io::stdout().write_all(bytes).map_err(|error| {
-                ErrorReport::new(
-                    ErrorId::FileWriteFailed,
-                    format!("Standard output cannot be written: {error}."),
-                )
-            }),
+            To::Standard => Out.write_all(bytes).map_err(|error| output_failed(&error)),
         }
     }
 
@@ -338,7 +319,7 @@ impl Sink {
             To::Standard => {
                 // The prompt of a shell wants a line of its own; a file or program wants the bytes alone.
                 if result.bytes > 0 && io::stdout().is_terminal() {
-                    let _unseen = writeln!(io::stdout());
+                    let _told_at_the_end = writeln!(Out);
                 }
                 Ok(())
             }
@@ -362,6 +343,23 @@ impl Receiver for Receiving<'_> {
     }
 }
 
+/// What goes to standard output as it is, and is no object there.
+const BYTES: [&str; 2] = ["System.Byte[]", "System.Xml.Linq.XElement"];
+
+/// True for a call whose answer is objects, however many there are. A plan has lines instead.
+fn answers_with_objects(manifest: &CmdletManifest, arguments: &Arguments) -> bool {
+    let as_bytes = match manifest.transfer {
+        Some(Transfer::DownloadWhenAsXml) => arguments.switch("AsXml"),
+        Some(Transfer::Download | Transfer::Upload) => true,
+        None => false,
+    };
+    let has_objects = manifest
+        .output
+        .iter()
+        .any(|name| !BYTES.contains(&name.as_str()));
+    has_objects && !as_bytes && !arguments.what_if
+}
+
 /// What the user sees.
 struct Screen {
     shown: Shown,
@@ -380,7 +378,7 @@ struct Screen {
 impl Screen {
     fn new(manifest: &CmdletManifest, arguments: &Arguments, output: Output) -> Self {
         Self {
-            shown: Shown::new(output),
+            shown: Shown::new(output, answers_with_objects(manifest, arguments)),
             cmdlet: manifest.name(),
             verbose: arguments.verbose,
             debug: arguments.debug,
@@ -395,8 +393,7 @@ impl Screen {
     fn record(&mut self, record: Record) {
         match record {
             Record::Object { r#type, values } => {
-                let mut to = io::stdout().lock();
-                let _unseen = self.shown.objects(&r#type, values.parse(), &mut to);
+                let _told_at_the_end = self.shown.objects(&r#type, values.parse(), &mut Out);
             }
             Record::Verbose { text } => {
                 if self.verbose {
@@ -421,7 +418,7 @@ impl Screen {
             Record::Progress { .. } => {}
             Record::WhatIf { target, action } => {
                 self.planned = true;
-                let _unseen = writeln!(io::stdout(), "What if: {action} {target}");
+                let _told_at_the_end = writeln!(Out, "What if: {action} {target}");
             }
             Record::Error { error } => {
                 self.errors = true;
@@ -444,12 +441,12 @@ impl Screen {
 
     fn finish(&mut self, request: &Request, result: &InvokeResult) {
         self.clear_progress();
-        let _unseen = self.shown.finish(&mut io::stdout().lock());
+        let _told_at_the_end = self.shown.finish(&mut Out);
         let last = self.said.last();
         if request.what_if && !self.planned && (last.is_some() || !self.errors) {
             // A plan that changes nothing; one that failed has said why.
             let text = last.map_or("nothing would change.", String::as_str);
-            let _unseen = writeln!(io::stdout(), "What if: {text}");
+            let _told_at_the_end = writeln!(Out, "What if: {text}");
         } else if self.verbose
             && last.is_none()
             && request.idempotency_key.is_some()
@@ -467,6 +464,6 @@ pub fn told(what: &str, error: &ErrorReport) -> String {
         "{what}: {}\n  Error id: {}\n  Recommendation: {}",
         shown(&error.message),
         error.id.as_str(),
-        error.recommended_action
+        hint(what, error)
     )
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use cs_contract::{ErrorId, ErrorReport, StatusResult};
 
 use super::connect::{Connection, Target};
+use super::wire::CallFault;
 use crate::cli::EXIT_HELD;
 use crate::serve::{NotReady, Ready};
 
@@ -19,21 +20,25 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// The longest line that a service says when it starts.
 const LINE_BYTES: u64 = 64 * 1024;
 
-/// Connects, after starting the service where it is the user's own and does not run.
-///
-/// # Errors
-/// When it does not run and may not or cannot be started, or is not to be trusted.
-pub fn connect_or_start(target: &Target) -> Result<Connection, ErrorReport> {
+/// A service that can be asked now.
+enum Reached {
+    /// It ran already.
+    Running(Connection),
+    /// It was started here.
+    Started(Ready),
+}
+
+fn reach(target: &Target) -> Result<Reached, ErrorReport> {
     let until = Instant::now() + PATIENCE;
     loop {
         if let Some(connection) = target.connect()? {
-            return Ok(connection);
+            return Ok(Reached::Running(connection));
         }
         if !target.is_own {
             return Err(target.nobody_there());
         }
         match spawn(target) {
-            Ok(_) => {}
+            Ok(ready) => return Ok(Reached::Started(ready)),
             // Another client was quicker, or the last service is ending.
             Err(Spawned::Held(report)) if Instant::now() < until => {
                 let _the_last_try_tells_it = report;
@@ -44,18 +49,44 @@ pub fn connect_or_start(target: &Target) -> Result<Connection, ErrorReport> {
     }
 }
 
-/// `csvault start`: what the service that runs afterwards says of itself.
+/// Connects, after starting the service where it is the user's own and does not run.
 ///
 /// # Errors
-/// As [`connect_or_start`].
+/// When it does not run and may not or cannot be started, or is not to be trusted.
+pub fn connect_or_start(target: &Target) -> Result<Connection, ErrorReport> {
+    loop {
+        if let Reached::Running(connection) = reach(target)? {
+            return Ok(connection);
+        }
+    }
+}
+
+/// `csvault start`: what the service that runs afterwards says of itself. One that was started here has said it already.
+///
+/// # Errors
+/// As [`connect_or_start`], and the error of the answer.
 pub fn started(target: &Target) -> Result<Ready, ErrorReport> {
-    let status: StatusResult = super::run::asked(target, "status")?;
-    Ok(Ready {
-        pid: status.pid,
-        pipe: status.pipe,
-        home: status.home,
-        version: status.version,
-    })
+    let mut may_repeat = true;
+    loop {
+        let mut connection = match reach(target)? {
+            Reached::Started(ready) => return Ok(ready),
+            Reached::Running(connection) => connection,
+        };
+        let status: StatusResult = match connection.ask("status") {
+            // A service may end between our connecting and our asking; the next one answers.
+            Err(CallFault::NotTaken) if may_repeat => {
+                may_repeat = false;
+                continue;
+            }
+            other => other.map_err(CallFault::report)?,
+        };
+        return Ok(Ready {
+            pid: status.pid,
+            pipe: status.pipe,
+            home: status.home,
+            version: status.version,
+        });
+    }
 }
 
 enum Spawned {

@@ -22,16 +22,19 @@ const KEPT: usize = 1000;
 pub struct Shown {
     output: Output,
     values: Vec<(String, Value)>,
+    /// An array without elements is printed as well.
+    always: bool,
     /// The JSON array was begun.
     begun: bool,
 }
 
 impl Shown {
-    /// Nothing yet.
-    pub fn new(output: Output) -> Self {
+    /// Nothing yet. `always` is for calls whose answer is objects, even if there are none: whoever reads the JSON gets some.
+    pub fn new(output: Output, always: bool) -> Self {
         Self {
             output,
             values: Vec::new(),
+            always,
             begun: false,
         }
     }
@@ -56,6 +59,8 @@ impl Shown {
         self.print(to)?;
         if std::mem::take(&mut self.begun) {
             writeln!(to, "\n]")?;
+        } else if self.output == Output::Json && self.always {
+            writeln!(to, "[]")?;
         }
         to.flush()
     }
@@ -266,7 +271,7 @@ mod tests {
     use serde_json::json;
 
     fn printed(name: &str, values: Vec<Value>) -> String {
-        let mut shown = Shown::new(Output::Table);
+        let mut shown = Shown::new(Output::Table, true);
         let mut out = Vec::new();
         shown.objects(name, values, &mut out).unwrap();
         shown.finish(&mut out).unwrap();
@@ -276,7 +281,7 @@ mod tests {
     #[test]
     fn a_long_list_is_printed_piece_by_piece() {
         for output in [Output::Json, Output::Table] {
-            let mut shown = Shown::new(output);
+            let mut shown = Shown::new(output, true);
             let mut out = Vec::new();
             for number in 0..2 * KEPT {
                 let value = json!({"Fqdn": format!("fe{number}\n"), "MachineId": "1"});
@@ -291,6 +296,19 @@ mod tests {
                 let whole = serde_json::to_vec_pretty(&values).unwrap().len() + 1;
                 assert_eq!((values.len(), out.len()), (2 * KEPT, whole));
             }
+        }
+    }
+
+    #[test]
+    fn no_object_is_an_empty_array_where_objects_are_the_answer() {
+        for (output, always, expected) in [
+            (Output::Json, true, "[]\n"),
+            (Output::Json, false, ""),
+            (Output::Table, true, ""),
+        ] {
+            let mut out = Vec::new();
+            Shown::new(output, always).finish(&mut out).unwrap();
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
         }
     }
 

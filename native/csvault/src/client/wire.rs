@@ -111,17 +111,14 @@ impl Connection {
             },
         );
         be_patient(&self.stream, Some(PATIENCE));
-        self.stream
-            .write_all(&frames)
-            .map_err(|_| CallFault::NotTaken)?;
-        let mut ignored = Ignored;
         let mut call = Running {
             stream: &mut self.stream,
             greeted: false,
             window: 0,
             frame: Vec::new(),
         };
-        let result = call.until_answer(&mut ignored)?;
+        call.send(&frames)?;
+        let result = call.until_answer(&mut Ignored)?;
         serde_json::from_str(result.get()).map_err(|_| malformed())
     }
 
@@ -146,15 +143,13 @@ impl Connection {
             },
         );
         be_patient(&self.stream, Some(PATIENCE));
-        self.stream
-            .write_all(&frames)
-            .map_err(|_| CallFault::NotTaken)?;
         let mut call = Running {
             stream: &mut self.stream,
             greeted: false,
             window: Limits::WINDOW_CHUNKS,
             frame: Vec::new(),
         };
+        call.send(&frames)?;
         call.step(receiver)?;
         // From here on the work takes as long as it takes.
         be_patient(call.stream, None);
@@ -180,6 +175,18 @@ struct Running<'a> {
 }
 
 impl Running<'_> {
+    /// Sends the request. A service that closed its end before it came has not taken it, and may have said why: that there are
+    /// too many connections, for one.
+    fn send(&mut self, frames: &[u8]) -> Result<(), CallFault> {
+        if self.stream.write_all(frames).is_ok() {
+            return Ok(());
+        }
+        match self.until_answer(&mut Ignored) {
+            Err(CallFault::Report(report)) => Err(CallFault::Report(report)),
+            Err(CallFault::NotTaken | CallFault::Lost) | Ok(_) => Err(CallFault::NotTaken),
+        }
+    }
+
     /// Sends the input. An answer that comes before its end is returned.
     fn upload(
         &mut self,
@@ -386,5 +393,48 @@ impl Receiver for Ignored {
 
     fn bytes(&mut self, _: &[u8]) -> Result<(), ErrorReport> {
         Ok(())
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    const REFUSAL: &str = r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"Too many.","data":{"id":"TooManyCalls","category":"LimitsExceeded","message":"Too many.","recommendedAction":"Wait."}}}"#;
+
+    /// A connection whose other end said something and was closed before anything was asked.
+    fn closed(said: &str) -> io::Result<Connection> {
+        let (stream, mut other) = PipeStream::pair()?;
+        if !said.is_empty() {
+            let header = FrameHeader {
+                kind: FrameKind::Json,
+                length: said.len(),
+            };
+            other.write_all(&header.encode())?;
+            other.write_all(said.as_bytes())?;
+        }
+        Ok(Connection { stream })
+    }
+
+    #[test]
+    fn what_was_said_before_the_end_is_read_when_nothing_can_be_sent() {
+        let request = Request {
+            cmdlet: "Get-CsAdminRole".to_owned(),
+            parameters: serde_json::Map::new(),
+            what_if: false,
+            idempotency_key: None,
+            input: false,
+        };
+        let asked = closed(REFUSAL).unwrap().ask::<serde_json::Value>("stop");
+        let called = closed(REFUSAL)
+            .unwrap()
+            .invoke(&request, None, &mut Ignored);
+        for fault in [asked.unwrap_err(), called.unwrap_err()] {
+            assert_eq!(fault.report().id, ErrorId::TooManyCalls);
+        }
+        let asked = closed("").unwrap().ask::<serde_json::Value>("stop");
+        assert!(matches!(asked, Err(CallFault::NotTaken)), "{asked:?}");
+        let called = closed("").unwrap().invoke(&request, None, &mut Ignored);
+        assert!(matches!(called, Err(CallFault::NotTaken)), "{called:?}");
     }
 }

@@ -247,7 +247,8 @@ impl Service {
         self.parts.accounts.caller(&peer.id).await
     }
 
-    /// Lets those in who may ask for the state of the service or end it, and leaves a line about the others.
+    /// Lets those in who may ask for the state of the service or end it. Either way it leaves a line; those of somebody who asks
+    /// again and again are counted, as for every call.
     ///
     /// # Errors
     /// `AccessDenied`.
@@ -257,33 +258,38 @@ impl Service {
         caller: &Caller,
         method: &str,
     ) -> Result<(), ErrorReport> {
-        let member = caller
-            .member_of
-            .as_ref()
-            .is_some_and(|groups| groups.has(MANAGERS));
-        let may = caller.is_owner
-            || caller.is_local_administrator
-            || PrincipalId::own().as_ref() == Some(id)
-            || member;
-        if may && method == "status" {
-            return Ok(());
-        }
+        let groups = caller.member_of.as_ref();
+        let door = if caller.is_owner {
+            Some("owner of the store".to_owned())
+        } else if PrincipalId::own().as_ref() == Some(id) {
+            Some("account of the service".to_owned())
+        } else if caller.is_local_administrator {
+            Some("administrator of the machine".to_owned())
+        } else {
+            let member = groups.is_some_and(|groups| groups.has(MANAGERS));
+            member.then(|| format!("member of {MANAGERS}"))
+        };
+        let why = match groups {
+            None => ": your group memberships could not be read",
+            Some(_) => "",
+        };
+        let denial = format!(
+            "may not use {method}{why}; the owner of the store, the account that the service runs as, root and members of {MANAGERS} may"
+        );
         let entry = AuditEntry {
             phase: AuditPhase::Decision,
             principal: caller.principal.clone(),
             cmdlet: method.to_owned(),
             store: StoreKind::Central,
-            result: if may { "allowed" } else { "denied" },
-            detail: String::new(),
+            result: if door.is_some() { "allowed" } else { "denied" },
+            detail: door.clone().unwrap_or_else(|| format!("you {denial}")),
             durable: false,
         };
         let _never_in_the_way_of_ending = self.parts.audit.append(&entry);
-        if may {
+        if door.is_some() {
             return Ok(());
         }
-        let text = format!(
-            "You may not use {method}; the owner of the store, the account that the service runs as, root and members of {MANAGERS} may."
-        );
+        let text = format!("You {denial}.");
         Err(ErrorReport::new(ErrorId::AccessDenied, text).on("Method", method))
     }
 

@@ -7,13 +7,13 @@ mod unit;
 #[cfg(windows)]
 mod windows;
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use cs_contract::ErrorReport;
 
-use crate::cli::failed;
+use crate::cli::{Out, failed};
 
 #[cfg(unix)]
 use systemd as platform;
@@ -66,6 +66,45 @@ pub struct InstallOptions {
     pub place: PlaceOptions,
 }
 
+/// What the commands do.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    #[cfg(unix)]
+    Wrote,
+    #[cfg(unix)]
+    Replaced,
+    #[cfg(unix)]
+    Removed,
+    #[cfg(unix)]
+    Ran,
+    Made,
+    #[cfg(windows)]
+    Installed,
+    #[cfg(windows)]
+    StoppedAndRemoved,
+}
+
+impl Step {
+    /// The words for what was done, and for what would be.
+    fn words(self) -> (&'static str, &'static str) {
+        match self {
+            #[cfg(unix)]
+            Self::Wrote => ("Wrote", "Would write"),
+            #[cfg(unix)]
+            Self::Replaced => ("Replaced", "Would replace"),
+            #[cfg(unix)]
+            Self::Removed => ("Removed", "Would remove"),
+            #[cfg(unix)]
+            Self::Ran => ("Ran", "Would run"),
+            Self::Made => ("Made", "Would make"),
+            #[cfg(windows)]
+            Self::Installed => ("Installed", "Would install"),
+            #[cfg(windows)]
+            Self::StoppedAndRemoved => ("Stopped and removed", "Would stop and remove"),
+        }
+    }
+}
+
 /// What was done, line by line as it was done, and what is left to do.
 #[derive(Debug, Default)]
 pub struct Told {
@@ -83,10 +122,16 @@ impl Told {
         }
     }
 
-    /// One thing that was done, or would be.
-    fn done(&self, what: &str) {
-        let would = if self.dry_run { "(not done) " } else { "" };
-        let _unseen = writeln!(io::stdout(), "{would}{what}");
+    /// One thing that was done, or that would be.
+    fn done(&self, step: Step, what: &str) {
+        let (was, would_be) = step.words();
+        let verb = if self.dry_run { would_be } else { was };
+        self.say(&format!("{verb} {what}"));
+    }
+
+    /// How something is, whoever only looks.
+    fn say(&self, what: &str) {
+        let _told_at_the_end = writeln!(Out, "{what}");
     }
 
     /// One thing that is left to do.
@@ -106,7 +151,7 @@ impl Drop for Told {
             text.push_str(&what.replace('\n', "\n    "));
             text.push('\n');
         }
-        let _unseen = io::stdout().write_all(text.as_bytes());
+        let _told_at_the_end = Out.write_all(text.as_bytes());
     }
 }
 

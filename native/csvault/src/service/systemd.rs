@@ -9,9 +9,9 @@ use std::process::{Command, Stdio};
 use cs_contract::{ErrorId, ErrorReport};
 
 use super::unit::{MARK, Unit, is_plain, path_text};
-use super::{InstallOptions, PlaceOptions, Told};
-use crate::cli::EXIT_NO_SERVICE;
-use crate::private;
+use super::{InstallOptions, PlaceOptions, Step, Told};
+use crate::cli::{EXIT_NO_SERVICE, Out};
+use crate::{home, private};
 
 const UNIT: &str = "csvault.service";
 const UNIT_FILE: &str = "/etc/systemd/system/csvault.service";
@@ -108,14 +108,14 @@ impl System {
     fn write(&self, told: &Told, path: &str, text: &str) -> Result<(), ErrorReport> {
         let before = self.own(path)?;
         let path = self.at(path);
-        let verb = match before {
-            None => "Wrote",
-            Some(before) if before == text => "Found as it should be:",
-            Some(_) => "Replaced",
-        };
-        told.done(&format!("{verb} {}", path.display()));
+        let shown = path.display().to_string();
+        match before {
+            None => told.done(Step::Wrote, &shown),
+            Some(before) if before == text => told.say(&format!("Found as it should be: {shown}")),
+            Some(_) => told.done(Step::Replaced, &shown),
+        }
         if self.dry_run {
-            let _unseen = io::stdout().write_all(text.as_bytes());
+            let _told_at_the_end = Out.write_all(text.as_bytes());
             return Ok(());
         }
         let folder = path.parent().unwrap_or(&path);
@@ -144,7 +144,7 @@ impl System {
         if !self.dry_run {
             std::fs::remove_file(&path).map_err(|error| not_written(&path, &error))?;
         }
-        told.done(&format!("Removed {}", path.display()));
+        told.done(Step::Removed, &path.display().to_string());
         Ok(true)
     }
 
@@ -152,7 +152,7 @@ impl System {
     fn call(&self, told: &mut Told, words: &[&str]) -> bool {
         let line = words.join(" ");
         let Some((program, arguments)) = words.split_first().filter(|_| !self.dry_run) else {
-            told.done(&format!("Ran {line}"));
+            told.done(Step::Ran, &line);
             return true;
         };
         let outcome = Command::new(program)
@@ -161,7 +161,7 @@ impl System {
             .output();
         let why = match outcome {
             Ok(output) if output.status.success() => {
-                told.done(&format!("Ran {line}"));
+                told.done(Step::Ran, &line);
                 return true;
             }
             Ok(output) => String::from_utf8_lossy(&output.stderr).trim().to_owned(),
@@ -234,7 +234,8 @@ pub fn install(options: &InstallOptions) -> Result<(), ErrorReport> {
             "services do not see {hidden}, where the data folder would be"
         )));
     }
-    // Both before anything is changed.
+    // All before anything is changed.
+    home::check_content(&system.at(unit.home))?;
     system.own(UNIT_FILE)?;
     system.own(SYSUSERS_FILE)?;
 
@@ -267,7 +268,7 @@ fn account(system: &System, told: &mut Told, unit: &Unit<'_>) -> bool {
     }
     let is_there = || nix::unistd::User::from_name(name).is_ok_and(|user| user.is_some());
     if is_there() {
-        told.done(&format!("Found the account {name}"));
+        told.say(&format!("Found the account {name}"));
         return true;
     }
     let file = SYSUSERS_FILE;
@@ -309,7 +310,7 @@ fn data_folder(
         }
         return Ok(());
     }
-    told.done(&format!("Made the folder {}", path.display()));
+    told.done(Step::Made, &format!("the folder {}", path.display()));
     if system.dry_run {
         return Ok(());
     }
@@ -336,12 +337,19 @@ fn start(system: &System, told: &mut Told, has_account: bool) {
             && system.call(told, &["systemctl", "enable", UNIT]);
         // Also when it runs already, perhaps with another executable or home.
         if ready && system.call(told, &["systemctl", "restart", UNIT]) {
-            told.done("The service runs, and starts with the machine");
+            told.say(if system.dry_run {
+                "The service would run, and start with the machine"
+            } else {
+                "The service runs, and starts with the machine"
+            });
         }
         return;
     }
     if system.is_this && !Path::new(BOOTED).is_dir() {
-        told.done("Nothing was enabled or started: systemd does not run on this machine");
+        let was = if system.dry_run { "would be" } else { "was" };
+        told.say(&format!(
+            "Nothing {was} enabled or started: systemd does not run on this machine"
+        ));
     }
     let root = if system.is_this {
         String::new()
@@ -362,7 +370,7 @@ pub fn uninstall(place: &PlaceOptions) -> Result<(), ErrorReport> {
     system.own(SYSUSERS_FILE)?;
     let mut told = Told::new(system.dry_run);
     let Some(unit) = unit else {
-        told.done("The service is not installed");
+        told.say("The service is not installed");
         return Ok(());
     };
     if system.runs_systemd() {
@@ -372,7 +380,7 @@ pub fn uninstall(place: &PlaceOptions) -> Result<(), ErrorReport> {
             let wanted = system.at(WANTED);
             std::fs::remove_file(&wanted).map_err(|error| not_written(&wanted, &error))?;
         }
-        told.done(&format!("Removed {}", system.at(WANTED).display()));
+        told.done(Step::Removed, &system.at(WANTED).display().to_string());
     }
     system.remove(&told, UNIT_FILE)?;
     system.remove(&told, SYSUSERS_FILE)?;
@@ -381,8 +389,9 @@ pub fn uninstall(place: &PlaceOptions) -> Result<(), ErrorReport> {
     }
     let account = setting(&unit, "User=").unwrap_or("csvault").to_owned();
     let home = home_of(&unit).unwrap_or_else(|| HOME.to_owned());
-    told.done(&format!(
-        "The data folder {} and the account {account} were left as they are; `rm -r` and `userdel` remove them, and the data with it",
+    let were = if system.dry_run { "would be" } else { "were" };
+    told.say(&format!(
+        "The data folder {} and the account {account} {were} left as they are; `rm -r` and `userdel` remove them, and the data with it",
         system.at(&home).display()
     ));
     Ok(())
@@ -426,7 +435,7 @@ pub fn status(place: &PlaceOptions) -> Result<u8, ErrorReport> {
         });
     }
     lines.push(String::new());
-    let _unseen = io::stdout().write_all(lines.join("\n").as_bytes());
+    let _told_at_the_end = Out.write_all(lines.join("\n").as_bytes());
     Ok(if runs { 0 } else { EXIT_NO_SERVICE })
 }
 

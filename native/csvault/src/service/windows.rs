@@ -1,7 +1,7 @@
 //! The service under the service manager of Windows.
 
 use std::ffi::{OsStr, OsString};
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -16,8 +16,8 @@ use windows_service::service_control_handler::{self, ServiceControlHandlerResult
 use windows_service::service_manager::{ServiceManager, ServiceManagerAccess};
 use windows_service::{define_windows_service, service_dispatcher};
 
-use super::{InstallOptions, PlaceOptions, Told};
-use crate::cli::EXIT_NO_SERVICE;
+use super::{InstallOptions, PlaceOptions, Step, Told};
+use crate::cli::{EXIT_NO_SERVICE, Out};
 use crate::home::{self, Mode};
 use crate::serve;
 
@@ -62,10 +62,10 @@ fn data_folder(told: &Told, home: &Path) -> Result<(), ErrorReport> {
         let text = format!("The data folder {} cannot be made: {why}.", home.display());
         ErrorReport::new(ErrorId::FileWriteFailed, text).on("Folder", home.display().to_string())
     };
-    told.done(&format!(
-        "Made the folder {} for the service alone",
-        home.display()
-    ));
+    told.done(
+        Step::Made,
+        &format!("the folder {} for the service alone", home.display()),
+    );
     if told.dry_run {
         return Ok(());
     }
@@ -107,6 +107,8 @@ pub fn install(options: &InstallOptions) -> Result<(), ErrorReport> {
             pipe.display()
         )));
     }
+    // Its rights are about to be changed.
+    home::check_content(&home)?;
     let mut arguments: Vec<OsString> = ["serve", "--system", "--as-service"]
         .map(OsString::from)
         .into();
@@ -128,10 +130,13 @@ pub fn install(options: &InstallOptions) -> Result<(), ErrorReport> {
         account_name: Some(ACCOUNT.into()),
         account_password: None,
     };
-    told.done(&format!(
-        "Installed the service {NAME}, which runs {} as {ACCOUNT}",
-        executable.display()
-    ));
+    told.done(
+        Step::Installed,
+        &format!(
+            "the service {NAME}, which runs {} as {ACCOUNT}",
+            executable.display()
+        ),
+    );
     if !told.dry_run {
         let access = ServiceManagerAccess::CONNECT | ServiceManagerAccess::CREATE_SERVICE;
         let failed = |error| fault("Installing a service", &error);
@@ -148,7 +153,7 @@ pub fn install(options: &InstallOptions) -> Result<(), ErrorReport> {
             return Err(error);
         }
         match service.start::<&OsStr>(&[]) {
-            Ok(()) => told.done("Started it; it starts with the machine"),
+            Ok(()) => told.say("Started it; it starts with the machine"),
             Err(error) => told.left(format!(
                 "start the service: {}",
                 fault("it", &error).message
@@ -185,7 +190,7 @@ pub fn uninstall(place: &PlaceOptions) -> Result<(), ErrorReport> {
     let service = match manager.open_service(NAME, access) {
         Ok(service) => service,
         Err(error) if is_missing(&error) => {
-            told.done("The service is not installed");
+            told.say("The service is not installed");
             return Ok(());
         }
         Err(error) => return Err(failed(error)),
@@ -209,9 +214,10 @@ pub fn uninstall(place: &PlaceOptions) -> Result<(), ErrorReport> {
         }
         service.delete().map_err(failed)?;
     }
-    told.done(&format!("Stopped and removed the service {NAME}"));
-    told.done(&format!(
-        "Its data folder was left as it is; its command line was {}",
+    told.done(Step::StoppedAndRemoved, &format!("the service {NAME}"));
+    let was = if place.dry_run { "would be" } else { "was" };
+    told.say(&format!(
+        "Its data folder {was} left as it is; its command line was {}",
         command.display()
     ));
     Ok(())
@@ -245,7 +251,7 @@ pub fn status(_: &PlaceOptions) -> Result<u8, ErrorReport> {
             (text, state == ServiceState::Running)
         }
     };
-    let _unseen = io::stdout().write_all(text.as_bytes());
+    let _told_at_the_end = Out.write_all(text.as_bytes());
     Ok(if runs { 0 } else { EXIT_NO_SERVICE })
 }
 
