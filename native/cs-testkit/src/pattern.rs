@@ -47,8 +47,8 @@ fn at(path: &str, pattern: &Value, found: &Value, saved: &mut Saved) -> Result<(
             }
             Ok(())
         }
-        Value::String(text) if text.starts_with('<') && text.ends_with('>') => {
-            if placeholder(&text[1..text.len() - 1], found, saved) {
+        Value::String(text) if named(text).is_some() => {
+            if placeholder(named(text).unwrap_or_default(), found, saved) {
                 Ok(())
             } else {
                 Err(format!("{path}: {found} is not {text}"))
@@ -77,6 +77,11 @@ fn placeholder(name: &str, found: &Value, saved: &mut Saved) -> bool {
         "saved" => saved.get(argument) == Some(found),
         other => panic!("the placeholder <{other}> is not known"),
     }
+}
+
+/// What stands between `<` and `>`.
+fn named(text: &str) -> Option<&str> {
+    text.strip_prefix('<')?.strip_suffix('>')
 }
 
 #[cfg(test)]
