@@ -45,14 +45,17 @@ $script:CsVaultOnWindows = $PSEdition -eq 'Desktop' -or $IsWindows
 if ($PSEdition -eq 'Desktop') { Microsoft.PowerShell.Utility\Add-Type -AssemblyName System.Xml.Linq }
 
 # Where the service is: the folder of its data and the name of its pipe.
-function Get-CsVaultPlace {
+function Get-CsVaultPlace($Cmdlet) {
     $folder = $env:CSVAULT_HOME
     if (-not $folder) {
         if ($script:CsVaultOnWindows) {
             $folder = [System.IO.Path]::Combine([Environment]::GetFolderPath('LocalApplicationData'), 'csvault')
         } else {
             $data = $env:XDG_DATA_HOME
-            if (-not $data -or -not $data.StartsWith('/')) { $data = [System.IO.Path]::Combine($env:HOME, '.local', 'share') }
+            if (-not $data -or -not $data.StartsWith('/')) {
+                if (-not $env:HOME -or -not $env:HOME.StartsWith('/')) { Stop-CsVaultHomeless $Cmdlet }
+                $data = [System.IO.Path]::Combine($env:HOME, '.local', 'share')
+            }
             $folder = [System.IO.Path]::Combine($data, 'csvault')
         }
     }
@@ -100,7 +103,7 @@ function Get-CsVaultConnection($Cmdlet, [bool] $New) {
         if (-not $idle.Reading.IsCompleted) { return $idle }
         $idle.Pipe.Dispose()
     }
-    $place = Get-CsVaultPlace
+    $place = Get-CsVaultPlace $Cmdlet
     $connection = Connect-CsVaultPipe $Cmdlet $place
     if ($null -eq $connection) { $connection = Start-CsVaultConnection $Cmdlet $place }
     $connection.Key = $key
@@ -326,6 +329,7 @@ function Stop-CsVaultForeignPipe { Read-CsVaultPart $script:CsVaultInHost; Stop-
 function Start-CsVaultConnection { Read-CsVaultPart $script:CsVaultInHost; Start-CsVaultConnection @args }
 function Stop-CsVaultHello { Read-CsVaultPart $script:CsVaultInHost; Stop-CsVaultHello @args }
 function Assert-CsVaultSilence { Read-CsVaultPart $script:CsVaultInHost; Assert-CsVaultSilence @args }
+function Stop-CsVaultHomeless { Read-CsVaultPart $script:CsVaultInHost; Stop-CsVaultHomeless @args }
 $script:CsVaultInJson = "$PSScriptRoot/OnDemand/Json.ps1"
 function ConvertTo-CsVaultJson { Read-CsVaultPart $script:CsVaultInJson; ConvertTo-CsVaultJson @args }
 $script:CsVaultInStream = "$PSScriptRoot/OnDemand/Stream.ps1"

@@ -16,9 +16,10 @@ function script:Get-CsVaultExpectedOwner {
 }
 
 # What the program id says, whatever else is called so here; the user's $LASTEXITCODE stays.
-function script:Get-CsVaultUserId {
-    $last = $global:LASTEXITCODE
-    try { & $ExecutionContext.InvokeCommand.GetCommand('id', 'Application') -u @args 2>$null } finally { $global:LASTEXITCODE = $last }
+function script:Get-CsVaultUserId([string[]] $Of) {
+    $last = $ExecutionContext.SessionState.PSVariable.GetValue('global:LASTEXITCODE')
+    $program = $ExecutionContext.InvokeCommand.GetCommand('id', 'Application')
+    try { return & $program -u $Of 2>$null } finally { $global:LASTEXITCODE = $last }
 }
 
 # The same for a name, or on Windows for none.
@@ -30,7 +31,7 @@ function script:Find-CsVaultAccount([string] $Name) {
         return
     }
     # A name first: one may consist of digits.
-    $id = [string] (Get-CsVaultUserId '--' $Name)
+    $id = [string] (Get-CsVaultUserId '--', $Name)
     if ($id -notmatch '^\d+\z') { $id = $Name }
     if ($id -match '^\d{1,10}\z') { return [long] $id }
 }
@@ -156,4 +157,9 @@ function script:Assert-CsVaultSilence($Cmdlet, $Place, $Reason) {
     if ($denied -or ($Reason -is [System.Net.Sockets.SocketException] -and $Reason.SocketErrorCode -eq 'AccessDenied')) {
         Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostUnavailable "The pipe $($Place.Pipe) may not be opened: $($Reason.Message)" Pipe $Place.Pipe)
     }
+}
+
+# There is no folder for the data, as the executable sees it too.
+function script:Stop-CsVaultHomeless($Cmdlet) {
+    Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostUnavailable 'There is no data folder: HOME names no folder.' Folder HOME 'Set CSVAULT_HOME to the folder of the data.')
 }

@@ -5,14 +5,17 @@ $script:CsVaultOnWindows = $PSEdition -eq 'Desktop' -or $IsWindows
 if ($PSEdition -eq 'Desktop') { Microsoft.PowerShell.Utility\Add-Type -AssemblyName System.Xml.Linq }
 
 # Where the service is: the folder of its data and the name of its pipe.
-function Get-CsVaultPlace {
+function Get-CsVaultPlace($Cmdlet) {
     $folder = $env:CSVAULT_HOME
     if (-not $folder) {
         if ($script:CsVaultOnWindows) {
             $folder = [System.IO.Path]::Combine([Environment]::GetFolderPath('LocalApplicationData'), 'csvault')
         } else {
             $data = $env:XDG_DATA_HOME
-            if (-not $data -or -not $data.StartsWith('/')) { $data = [System.IO.Path]::Combine($env:HOME, '.local', 'share') }
+            if (-not $data -or -not $data.StartsWith('/')) {
+                if (-not $env:HOME -or -not $env:HOME.StartsWith('/')) { Stop-CsVaultHomeless $Cmdlet }
+                $data = [System.IO.Path]::Combine($env:HOME, '.local', 'share')
+            }
             $folder = [System.IO.Path]::Combine($data, 'csvault')
         }
     }

@@ -19,7 +19,7 @@ function Get-CsVaultConnection($Cmdlet, [bool] $New) {
         if (-not $idle.Reading.IsCompleted) { return $idle }
         $idle.Pipe.Dispose()
     }
-    $place = Get-CsVaultPlace
+    $place = Get-CsVaultPlace $Cmdlet
     $connection = Connect-CsVaultPipe $Cmdlet $place
     if ($null -eq $connection) { $connection = Start-CsVaultConnection $Cmdlet $place }
     $connection.Key = $key
