@@ -221,7 +221,7 @@ fn central(fields: &mut Fields<'_>) -> Result<Central, ReadError> {
     if fields.u32().ok_or_else(cut)? != CENTRAL {
         return Err(structure("a record of its directory is malformed"));
     }
-    let (made_by, _needed) = (fields.u16().ok_or_else(cut)?, fields.u16().ok_or_else(cut)?);
+    let _made_by_and_needed = fields.bytes(4).ok_or_else(cut)?;
     let (flags, method) = (fields.u16().ok_or_else(cut)?, fields.u16().ok_or_else(cut)?);
     let time = fields.bytes(4).ok_or_else(cut)?.to_vec();
     let crc32 = fields.u32().ok_or_else(cut)?;
@@ -263,7 +263,7 @@ fn central(fields: &mut Fields<'_>) -> Result<Central, ReadError> {
         return Err(refused("it is on another disk"));
     }
     let (name, folder) = clean_name(&raw_name, flags & 0x800 != 0, &shown)?;
-    regular(made_by, attributes, folder).map_err(|what| refused(&what))?;
+    regular(attributes, folder).map_err(refused)?;
     let mut wide = Wide::read(extra, &shown, &raw_name)?;
     // In the order of the application note: content, packed, offset.
     let incomplete = || structure(format!("the 64-bit fields of '{}' are incomplete", shown));
@@ -314,22 +314,30 @@ fn method_name(method: u16) -> String {
     name.to_owned()
 }
 
-/// Only regular files and folders: links, devices and pipes are refused.
-fn regular(made_by: u16, attributes: u32, folder: bool) -> Result<(), String> {
-    let unix = matches!(made_by >> 8, 3 | 19);
-    if unix && (attributes >> 16) & 0o6000 != 0 && !folder {
-        return Err("it would run with the rights of its owner or group".to_owned());
+/// Only regular files and folders: links, devices and pipes are refused. Whichever system an entry says that it comes from: a reader
+/// that does not look at it goes by the mode.
+fn regular(attributes: u32, folder: bool) -> Result<(), &'static str> {
+    const REPARSE_POINT: u32 = 0x400;
+    const VOLUME_LABEL: u32 = 0x08;
+    const FOLDER: u32 = 0x10;
+
+    let mode = attributes >> 16;
+    if mode & 0o6000 != 0 && !folder {
+        return Err("it would run with the rights of its owner or group");
     }
-    match (attributes >> 16) & 0o170_000 {
-        0o120_000 if unix => Err("it is a link".to_owned()),
-        0o040_000 if unix && !folder => Err("it is a folder with the name of a file".to_owned()),
+    match mode & 0o170_000 {
+        0o120_000 => Err("it is a link"),
+        0o040_000 if !folder => Err("it is a folder with the name of a file"),
+        0o100_000 if folder => Err("it is a file with the name of a folder"),
         0 | 0o100_000 | 0o040_000 => Ok(()),
-        _ if unix => Err("it is neither a file nor a folder".to_owned()),
-        _ => Ok(()),
+        _ => Err("it is neither a file nor a folder"),
     }?;
-    match attributes & 0x18 {
-        8 => Err("it is a volume label".to_owned()),
-        0x10 if !folder => Err("it is a folder with the name of a file".to_owned()),
+    if attributes & REPARSE_POINT != 0 {
+        return Err("it is a link");
+    }
+    match attributes & (VOLUME_LABEL | FOLDER) {
+        VOLUME_LABEL => Err("it is a volume label"),
+        FOLDER if !folder => Err("it is a folder with the name of a file"),
         _ => Ok(()),
     }
 }
