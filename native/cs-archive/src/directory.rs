@@ -12,6 +12,7 @@ use std::io::{Read, Seek, SeekFrom};
 use crate::bytes::Fields;
 use crate::error::shown;
 use crate::names::{DOC_ITEM_SET, clean_name, leave_out_attributes, strip_folder};
+use crate::twins::refuse_twins;
 use crate::{ReadError, ReadLimits};
 use end::{End, end_of_directory};
 use extra_field::Wide;
@@ -82,6 +83,10 @@ pub fn entries<R: Read + Seek>(input: &mut R, limits: &ReadLimits) -> Result<Ent
     looks_like_a_zip(input, length)?;
     let end = end_of_directory(input, length)?;
     let mut centrals = central_directory(input, &end, limits)?;
+    let names = centrals
+        .iter()
+        .map(|central| (central.name.as_str(), central.folder));
+    refuse_twins(names)?;
     centrals.sort_by_key(|central| central.local);
     let data = local_headers(input, &centrals, end.offset)?;
     let mut entries: Vec<Entry> = Vec::new();
@@ -107,18 +112,6 @@ pub fn entries<R: Read + Seek>(input: &mut R, limits: &ReadLimits) -> Result<Ent
     }
     let left_out = leave_out_attributes(&mut entries);
     strip_folder(&mut entries);
-    let mut names: Vec<String> = entries
-        .iter()
-        .map(|entry| entry.name.to_lowercase())
-        .collect();
-    names.sort_unstable();
-    if let Some(twice) = names
-        .windows(2)
-        .find(|pair| pair.first() == pair.last())
-        .and_then(<[_]>::first)
-    {
-        return Err(ReadError::refused(twice, "the name is there twice"));
-    }
     Ok(Entries {
         files: entries,
         left_out,

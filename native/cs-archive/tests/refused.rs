@@ -7,23 +7,10 @@
 mod support;
 
 use cs_archive::{ReadError, ReadLimits};
-use support::{Fake, Frame, SET, events, events_within, parts, zip, zip_in};
+use support::{Fake, Frame, SET, events, events_within, kind, parts, zip, zip_in};
 
 fn set() -> Fake {
     Fake::new("DocItemSet.xml", SET)
-}
-
-fn kind(package: &[u8]) -> String {
-    match events(package).map(|_| ()) {
-        Ok(()) => "accepted".to_owned(),
-        Err(error) => {
-            let kind = format!("{error:?}");
-            kind.split(|c: char| !c.is_alphanumeric())
-                .next()
-                .unwrap()
-                .to_owned()
-        }
-    }
 }
 
 #[test]
@@ -329,43 +316,6 @@ fn hostile_packages() {
             "{what}: {:?}",
             events(&package).map(|_| ()).err()
         );
-    }
-}
-
-#[test]
-fn what_is_no_file_is_refused_whatever_system_its_entry_names() {
-    let other = |made_by: u16, attributes: u32| {
-        let other = Fake::new("a.xml", "<A/>").with(|e| {
-            e.made_by = made_by << 8 | 20;
-            e.attributes = attributes;
-        });
-        kind(&zip(&[set(), other]))
-    };
-    let folder = |attributes: u32| {
-        let folder = Fake::new("a/", "").with(|e| {
-            e.deflated = false;
-            e.attributes = attributes;
-        });
-        kind(&zip(&[set(), folder]))
-    };
-    for made_by in [0, 3, 7, 10, 11, 14, 19, 255] {
-        for mode in [
-            0o120_777, 0o040_755, 0o020_666, 0o060_660, 0o010_644, 0o140_777, 0o104_755, 0o102_755,
-        ] {
-            let found = other(made_by, mode << 16);
-            assert_eq!(found, "Refused", "{mode:o} of {made_by}");
-        }
-        assert_eq!(other(made_by, 0x400), "Refused", "{made_by}");
-        assert_eq!(other(made_by, 0x420 | 0o100_644 << 16), "Refused");
-        for attributes in [0, 0x20, 0o644 << 16, 0o100_644 << 16, 0x20 | 0o100_755 << 16] {
-            assert_eq!(other(made_by, attributes), "accepted", "{made_by}");
-        }
-    }
-    for attributes in [0, 0x10, 0x10 | 0o040_755 << 16, 0o755 << 16] {
-        assert_eq!(folder(attributes), "accepted", "{attributes:x}");
-    }
-    for attributes in [0o120_777 << 16, 0o100_644 << 16, 0x410] {
-        assert_eq!(folder(attributes), "Refused", "{attributes:x}");
     }
 }
 

@@ -195,6 +195,20 @@ pub fn events_within(
     Ok((events, summary))
 }
 
+/// The name of the first fault, or `accepted`.
+pub fn kind(package: &[u8]) -> String {
+    match events(package).map(|_| ()) {
+        Ok(()) => "accepted".to_owned(),
+        Err(error) => {
+            let kind = format!("{error:?}");
+            kind.split(|c: char| !c.is_alphanumeric())
+                .next()
+                .unwrap()
+                .to_owned()
+        }
+    }
+}
+
 /// The parts, put together again from their events.
 pub fn parts(events: &[PackageEvent]) -> Vec<(String, Vec<u8>)> {
     let mut parts: Vec<(String, Vec<u8>)> = Vec::new();
