@@ -136,6 +136,10 @@ fn names_of_devices_are_refused() {
 fn names_are_told_as_they_are() {
     let cases = [
         (
+            zip(&[set(), Fake::new("sub/foo.xml", "<A>")]),
+            "'sub/foo.xml' is not well formed at line 1, column 4: the element 'A' is not closed",
+        ),
+        (
             zip(&[set(), named("Aa.TXT"), named("aA.txt")]),
             "'aA.txt' is not accepted in a package: the name is there twice, also as 'Aa.TXT'",
         ),
