@@ -11,6 +11,7 @@ use std::io::{Read, Seek, SeekFrom};
 
 use crate::bytes::Fields;
 use crate::error::shown;
+use crate::inflate::{Content, Total};
 use crate::names::{DOC_ITEM_SET, clean_name, leave_out_attributes, strip_folder};
 use crate::twins::refuse_twins;
 use crate::{ReadError, ReadLimits};
@@ -91,9 +92,7 @@ pub fn entries<R: Read + Seek>(input: &mut R, limits: &ReadLimits) -> Result<Ent
     let data = local_headers(input, &centrals, end.offset)?;
     let mut entries: Vec<Entry> = Vec::new();
     for (central, data) in centrals.into_iter().zip(data) {
-        if central.folder {
-            continue;
-        }
+        let folder = central.folder;
         let method = if central.method == 0 {
             Method::Stored
         } else {
@@ -101,14 +100,19 @@ pub fn entries<R: Read + Seek>(input: &mut R, limits: &ReadLimits) -> Result<Ent
         };
         let (name, crc32, packed, length) =
             (central.name, central.crc32, central.packed, central.length);
-        entries.push(Entry {
+        let entry = Entry {
             name,
             method,
             crc32,
             packed,
             length,
             data,
-        });
+        };
+        if !folder {
+            entries.push(entry);
+        } else if entry.packed > 0 {
+            is_empty(input, &entry, limits)?;
+        }
     }
     let left_out = leave_out_attributes(&mut entries);
     strip_folder(&mut entries);
@@ -116,6 +120,18 @@ pub fn entries<R: Read + Seek>(input: &mut R, limits: &ReadLimits) -> Result<Ent
         files: entries,
         left_out,
     })
+}
+
+/// A folder may be compressed as files are: to a few bytes that stand for none. They are read, so that nothing hides in them.
+fn is_empty<R: Read + Seek>(
+    input: &mut R,
+    folder: &Entry,
+    limits: &ReadLimits,
+) -> Result<(), ReadError> {
+    let mut total = Total::default();
+    let read = Content::open(input, folder, limits, &mut total)?.read(&mut [0])?;
+    debug_assert_eq!(read, 0, "its header says so, and was believed");
+    Ok(())
 }
 
 fn read_at<R: Read + Seek>(input: &mut R, at: u64, length: u64) -> Result<Vec<u8>, ReadError> {
@@ -269,7 +285,7 @@ fn central(fields: &mut Fields<'_>) -> Result<Central, ReadError> {
             shown
         )));
     }
-    if folder && (length != 0 || packed != 0) {
+    if folder && length != 0 {
         return Err(refused("it is a folder with content"));
     }
     if method == 0 && length != packed {

@@ -133,6 +133,25 @@ fn names_of_devices_are_refused() {
 }
 
 #[test]
+fn an_empty_folder_may_be_compressed() {
+    let folder = |change: fn(&mut Fake)| {
+        let folder = Fake::new("META/", "").with(change);
+        kind(&zip(&[set(), folder]))
+    };
+    assert_eq!(folder(|_| {}), "accepted");
+    assert_eq!(folder(|e| e.descriptor = true), "accepted");
+    assert_eq!(folder(|e| e.behind = vec![0; 9]), "Damaged");
+    assert_eq!(folder(|e| e.crc = Some(7)), "Damaged");
+    assert_eq!(folder(|e| e.length = Some(1)), "Refused");
+    assert_eq!(folder(|e| e.content = b"x".to_vec()), "Refused");
+    let hidden = |e: &mut Fake| {
+        e.content = b"x".to_vec();
+        e.length = Some(0);
+    };
+    assert_eq!(folder(hidden), "Damaged");
+}
+
+#[test]
 fn names_are_told_as_they_are() {
     let cases = [
         (
