@@ -281,8 +281,7 @@ fn central(fields: &mut Fields<'_>) -> Result<Central, ReadError> {
     let local = wide.size(local).ok_or_else(incomplete)?;
     if !wide.used_up() {
         return Err(structure(format!(
-            "the 64-bit fields of '{}' are not needed",
-            shown
+            "the 64-bit fields of '{shown}' stand for nothing"
         )));
     }
     if folder && length != 0 {

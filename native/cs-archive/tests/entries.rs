@@ -6,7 +6,7 @@
 
 mod support;
 
-use support::{Fake, SET, events, kind, zip};
+use support::{Fake, Frame, SET, events, kind, zip, zip_in};
 
 fn set() -> Fake {
     Fake::new("DocItemSet.xml", SET)
@@ -149,6 +149,93 @@ fn an_empty_folder_may_be_compressed() {
         e.length = Some(0);
     };
     assert_eq!(folder(hidden), "Damaged");
+}
+
+/// 64-bit fields.
+fn wide(values: &[u64]) -> Vec<u8> {
+    let mut extra = vec![1, 0, u8::try_from(8 * values.len()).unwrap(), 0];
+    extra.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+    extra
+}
+
+const MASKED: Option<[u32; 2]> = Some([u32::MAX; 2]);
+
+#[test]
+fn lengths_in_64_bits_are_read_where_they_agree() {
+    let content = "x".repeat(500);
+    let plain = zip(&[Fake::new("a", &content)]);
+    let packed = u64::from(u32::from_le_bytes(plain[18..22].try_into().unwrap()));
+    let small = u32::try_from(packed).unwrap();
+    let local = |lengths: Option<[u32; 2]>, values: &[u64], streamed: bool| {
+        let entry = Fake::new("a", &content).with(|e| {
+            e.local_lengths = lengths;
+            e.local_extra = wide(values);
+            e.descriptor = streamed;
+        });
+        kind(&zip(&[set(), entry]))
+    };
+    // Python with force_zip64, Info-ZIP from standard input, and what others keep room for and fill in.
+    assert_eq!(local(MASKED, &[500, packed], false), "accepted");
+    assert_eq!(local(None, &[500, packed], false), "accepted");
+    assert_eq!(local(MASKED, &[0, 0], true), "accepted");
+    assert_eq!(local(MASKED, &[500, packed], true), "accepted");
+    for (lengths, values, streamed) in [
+        (MASKED, &[501, packed] as &[u64], false),
+        (MASKED, &[packed, 500], false),
+        (MASKED, &[0, 0], false),
+        (MASKED, &[500], false),
+        (MASKED, &[], false),
+        (MASKED, &[500, packed, 0], false),
+        (MASKED, &[7, 7], true),
+        (None, &[501, packed], false),
+        (None, &[], false),
+        (Some([small, u32::MAX]), &[500], false),
+        (Some([0, 0]), &[500, packed], true),
+    ] {
+        let found = local(lengths, values, streamed);
+        assert_eq!(found, "Damaged", "{lengths:?} {values:?} {streamed}");
+    }
+    let central = |lengths: Option<[u32; 2]>, extra: Vec<u8>| {
+        let entry = Fake::new("a", &content).with(|e| {
+            e.central_lengths = lengths;
+            e.extra = extra;
+        });
+        kind(&zip(&[set(), entry]))
+    };
+    // Info-ZIP, when it is told to.
+    let content_only = Some([small, u32::MAX]);
+    assert_eq!(central(MASKED, wide(&[500, packed])), "accepted");
+    assert_eq!(central(content_only, wide(&[500])), "accepted");
+    for (lengths, extra) in [
+        (MASKED, wide(&[501, packed])),
+        (MASKED, wide(&[500])),
+        (MASKED, wide(&[500, packed, 0])),
+        (MASKED, Vec::new()),
+        (content_only, wide(&[500, packed])),
+        (None, wide(&[500, packed])),
+        (None, wide(&[])),
+    ] {
+        let found = central(lengths, extra.clone());
+        assert_eq!(found, "Damaged", "{lengths:?} {extra:?}");
+    }
+}
+
+#[test]
+fn an_end_in_64_bits_is_read_where_it_agrees() {
+    let end = |said: [Option<u64>; 3], masked: bool| {
+        let frame = Frame {
+            wide_end: Some(said),
+            masked,
+            ..Frame::default()
+        };
+        kind(&zip_in(&[set(), named("a")], &frame))
+    };
+    for masked in [false, true] {
+        assert_eq!(end([None; 3], masked), "accepted");
+        assert_eq!(end([Some(1), None, None], masked), "Damaged");
+        assert_eq!(end([None, Some(9), None], masked), "Damaged");
+        assert_eq!(end([None, None, Some(9)], masked), "Damaged");
+    }
 }
 
 #[test]

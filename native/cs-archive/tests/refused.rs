@@ -1,8 +1,4 @@
 //! What attacks and accidents do is refused, each with its own error.
-#![expect(
-    clippy::unwrap_used,
-    reason = "helpers of tests stop at the first surprise"
-)]
 
 mod support;
 
