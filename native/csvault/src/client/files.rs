@@ -14,6 +14,10 @@ use tempfile::NamedTempFile;
 /// # Errors
 /// Missing, a folder, a device or pipe, or unreadable: each by name.
 pub fn open_input(path: &Path) -> Result<File, ErrorReport> {
+    // A socket cannot even be opened, nor can a terminal that is not there.
+    if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+        return Err(not_regular(path));
+    }
     let shown = path.display().to_string();
     let mut options = File::options();
     options.read(true);
@@ -276,6 +280,11 @@ mod tests {
         let mode = nix::sys::stat::Mode::from_bits_truncate(0o600);
         nix::unistd::mkfifo(&fifo, mode).unwrap();
         assert_eq!(id(&fifo), ErrorId::FileNotRegular);
+        let socket = folder.path().join("socket");
+        let _listens = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        assert_eq!(id(&socket), ErrorId::FileNotRegular);
+        // Also without a terminal.
+        assert_eq!(id(Path::new("/dev/tty")), ErrorId::FileNotRegular);
     }
 
     #[test]
