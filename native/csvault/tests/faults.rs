@@ -334,6 +334,42 @@ fn an_export_onto_a_full_disk_leaves_nothing_behind() {
 }
 
 #[test]
+fn a_limit_to_files_is_told_and_leaves_nothing_behind() {
+    let home = home();
+    let host = home.start();
+    let folder = home.beside("out");
+    std::fs::create_dir(&folder).unwrap();
+    let export = |limit: &str| {
+        let run = home.command(&["run"]);
+        // Its unit is a kilobyte or half of one; the package is larger, and what the client needs besides it is not.
+        let script =
+            format!("ulimit -f {limit}; exec \"$0\" run Export-CsConfiguration x.zip -Force");
+        let mut command = Command::new("sh");
+        command.args(["-c", &script]).arg(run.get_program());
+        command.envs(
+            run.get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        );
+        command.current_dir(&folder).output().unwrap()
+    };
+    for before in [None, Some(b"theirs")] {
+        if let Some(before) = before {
+            std::fs::write(folder.join("x.zip"), before).unwrap();
+        }
+        let output = export("4");
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains("FileWriteFailed"), "{said}");
+        assert!(!said.contains(".tmp"), "{said}");
+        let left = std::fs::read_dir(&folder).unwrap().count();
+        assert_eq!(left, usize::from(before.is_some()), "{said}");
+    }
+    assert_eq!(std::fs::read(folder.join("x.zip")).unwrap(), b"theirs");
+    assert_eq!(export("unlimited").status.code(), Some(0));
+    assert!(host.client().is_served());
+}
+
+#[test]
 fn an_interrupted_export_leaves_nothing_behind() {
     let home = home();
     let host = home.start();

@@ -97,6 +97,7 @@ impl OutputFile {
                 &io::Error::other("it is not the name of a file"),
             ));
         }
+        file_limits_are_errors();
         let folder = folder_of(target);
         let file = tempfile::Builder::new()
             .prefix(".csvault-")
@@ -116,7 +117,9 @@ impl OutputFile {
     /// # Errors
     /// When the disk does not take them.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), ErrorReport> {
+        // The file itself: an error of the other one names the half-written file.
         self.file
+            .as_file_mut()
             .write_all(bytes)
             .map_err(|error| write_failed(&self.target, &error))
     }
@@ -203,6 +206,27 @@ fn write_failed(target: &Path, error: &io::Error) -> ErrorReport {
         target.display()
     );
     ErrorReport::new(ErrorId::FileWriteFailed, text).on("File", target.display().to_string())
+}
+
+/// Makes a limit to the size of files (`ulimit -f`) an error of the write that meets it. Otherwise it ends the process at once, and
+/// what was written stays.
+pub fn file_limits_are_errors() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        static ONCE: Once = Once::new();
+
+        ONCE.call_once(|| {
+            // The handler stays when this is gone.
+            if let Ok(runtime) = tokio::runtime::Builder::new_current_thread()
+                .enable_io()
+                .build()
+            {
+                let _inside = runtime.enter();
+                let _ignored = signal(SignalKind::from_raw(nix::libc::SIGXFSZ));
+            }
+        });
+    }
 }
 
 /// The half-written file that must not be left behind when the user presses Ctrl+C.

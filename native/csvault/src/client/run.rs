@@ -11,7 +11,7 @@ use cs_model::shown;
 
 use super::Target;
 use super::arguments::{Arguments, find_cmdlet};
-use super::files::{OutputFile, Tally, open_input};
+use super::files::{OutputFile, Tally, file_limits_are_errors, open_input};
 use super::help::hint;
 use super::report::Page;
 use super::start::connect_or_start;
@@ -292,6 +292,9 @@ impl Sink {
                 }
             }
         };
+        if matches!(to, To::Standard) {
+            file_limits_are_errors();
+        }
         Ok(Self {
             to,
             tally: Tally::default(),
