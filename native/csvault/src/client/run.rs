@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use cs_contract::{
     CmdletManifest, ErrorId, ErrorReport, InvokeResult, ParameterType, Record, Transfer, WriteRisk,
@@ -107,6 +108,12 @@ pub fn run(options: &RunOptions) -> Result<Ran, ErrorReport> {
     })
 }
 
+/// How long a service that does not take a call up may take to be gone, or to give way to the next one.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The pause before it is asked again.
+const PAUSE: Duration = Duration::from_millis(20);
+
 /// Calls, and where it can do no harm calls again when the connection is lost.
 fn call(
     target: &Target,
@@ -114,23 +121,39 @@ fn call(
     mut input: Option<Input>,
     receiver: &mut Receiving<'_>,
 ) -> Result<InvokeResult, ErrorReport> {
-    let mut attempt = 0;
+    let mut lost = false;
+    let mut until: Option<Instant> = None;
     loop {
-        attempt += 1;
-        let mut connection = connect_or_start(target)?;
+        let mut connection = match connect_or_start(target) {
+            Ok(connection) => connection,
+            // Whoever runs it starts it anew.
+            Err(report)
+                if report.id == ErrorId::HostUnavailable
+                    && until.is_some_and(|until| Instant::now() < until) =>
+            {
+                std::thread::sleep(PAUSE);
+                continue;
+            }
+            Err(report) => return Err(report),
+        };
         let source = input.as_mut().map(|input| input as &mut dyn Read);
-        let fault = match connection.invoke(request, source, receiver) {
+        match connection.invoke(request, source, receiver) {
             Ok(result) => return Ok(result),
-            Err(fault) => fault,
-        };
-        let repeatable = match &fault {
-            CallFault::NotTaken => true,
-            CallFault::Lost => request.idempotency_key.is_some(),
-            CallFault::Report(_) => false,
-        };
-        let rewound = input.as_mut().is_none_or(Input::rewind);
-        if attempt > 1 || !repeatable || !rewound {
-            return Err(fault.report());
+            // The system takes connections for a service that is dying until it is dead. Nothing happened, so that this is no call.
+            Err(CallFault::NotTaken)
+                if Instant::now() < *until.get_or_insert_with(|| Instant::now() + PATIENCE) =>
+            {
+                std::thread::sleep(PAUSE);
+            }
+            Err(CallFault::Lost)
+                if !lost
+                    && request.idempotency_key.is_some()
+                    && input.as_mut().is_none_or(Input::rewind) =>
+            {
+                lost = true;
+                until = Some(Instant::now() + PATIENCE);
+            }
+            Err(fault) => return Err(fault.report()),
         }
     }
 }
