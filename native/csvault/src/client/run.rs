@@ -1,7 +1,6 @@
 //! `csvault run`: any cmdlet at any shell, through the same pipe and the same rules as in PowerShell.
 
-use std::fs::File;
-use std::io::{self, IsTerminal, Read, Seek, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -12,8 +11,9 @@ use cs_model::shown;
 
 use super::Target;
 use super::arguments::{Arguments, find_cmdlet};
-use super::files::{OutputFile, Tally, file_limits_are_errors, open_input};
+use super::files::{OutputFile, Tally, file_limits_are_errors};
 use super::help::hint;
+use super::input::{Input, UPLOADED, refuse_dash};
 use super::report::Page;
 use super::start::connect_or_start;
 use super::table::Shown;
@@ -59,6 +59,7 @@ pub enum Ran {
 pub fn run(options: &RunOptions) -> Result<Ran, ErrorReport> {
     let manifest = find_cmdlet(&options.cmdlet)?;
     let arguments = Arguments::parse(manifest, &options.words)?;
+    refuse_dash(manifest, &arguments)?;
     let input = Input::open(manifest, &arguments)?;
     let force = arguments.switch("Force");
     let mut sink = Sink::open(manifest, &arguments, force)?;
@@ -204,69 +205,6 @@ fn confirm(manifest: &CmdletManifest) -> Result<(), ErrorReport> {
         Ok(())
     } else {
         stopped("It was not confirmed.")
-    }
-}
-
-/// What names the source of an upload.
-const UPLOADED: [ParameterType; 3] = [
-    ParameterType::PathToRead,
-    ParameterType::Bytes,
-    ParameterType::Xml,
-];
-
-/// Where a call's bytes come from.
-enum Input {
-    File(File),
-    Standard(io::Stdin),
-}
-
-impl Input {
-    /// The input that the parameters name; `-` is standard input.
-    fn open(manifest: &CmdletManifest, arguments: &Arguments) -> Result<Option<Self>, ErrorReport> {
-        if manifest.transfer != Some(Transfer::Upload) {
-            return Ok(None);
-        }
-        let mut sources = arguments.of_type(manifest, &UPLOADED);
-        let names = || {
-            let names = manifest
-                .parameters
-                .iter()
-                .filter(|parameter| UPLOADED.contains(&parameter.r#type));
-            names
-                .map(|parameter| format!("-{}", parameter.name))
-                .collect::<Vec<_>>()
-                .join(" or ")
-        };
-        match (sources.next(), sources.next()) {
-            (Some((_, "-")), None) => Ok(Some(Self::Standard(io::stdin()))),
-            (Some((_, path)), None) => {
-                open_input(Path::new(path)).map(|file| Some(Self::File(file)))
-            }
-            (Some(_), Some(_)) => Err(ErrorReport::new(
-                ErrorId::ParameterSetConflict,
-                format!("{} takes one of {}.", manifest.name(), names()),
-            )),
-            (None, _) => Err(ErrorReport::new(
-                ErrorId::ParameterInvalid,
-                format!("{} needs {}.", manifest.name(), names()),
-            )),
-        }
-    }
-
-    fn rewind(&mut self) -> bool {
-        match self {
-            Self::File(file) => file.rewind().is_ok(),
-            Self::Standard(_) => false,
-        }
-    }
-}
-
-impl Read for Input {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::File(file) => file.read(buffer),
-            Self::Standard(stdin) => stdin.read(buffer),
-        }
     }
 }
 
