@@ -11,7 +11,9 @@ use std::io::{Read, Seek, SeekFrom};
 
 use crate::bytes::Fields;
 use crate::error::shown;
+use crate::inflate::{Content, Total};
 use crate::names::{DOC_ITEM_SET, clean_name, leave_out_attributes, strip_folder};
+use crate::twins::refuse_twins;
 use crate::{ReadError, ReadLimits};
 use end::{End, end_of_directory};
 use extra_field::Wide;
@@ -82,13 +84,15 @@ pub fn entries<R: Read + Seek>(input: &mut R, limits: &ReadLimits) -> Result<Ent
     looks_like_a_zip(input, length)?;
     let end = end_of_directory(input, length)?;
     let mut centrals = central_directory(input, &end, limits)?;
+    let names = centrals
+        .iter()
+        .map(|central| (central.name.as_str(), central.folder));
+    refuse_twins(names)?;
     centrals.sort_by_key(|central| central.local);
     let data = local_headers(input, &centrals, end.offset)?;
     let mut entries: Vec<Entry> = Vec::new();
     for (central, data) in centrals.into_iter().zip(data) {
-        if central.folder {
-            continue;
-        }
+        let folder = central.folder;
         let method = if central.method == 0 {
             Method::Stored
         } else {
@@ -96,33 +100,38 @@ pub fn entries<R: Read + Seek>(input: &mut R, limits: &ReadLimits) -> Result<Ent
         };
         let (name, crc32, packed, length) =
             (central.name, central.crc32, central.packed, central.length);
-        entries.push(Entry {
+        let entry = Entry {
             name,
             method,
             crc32,
             packed,
             length,
             data,
-        });
+        };
+        if !folder {
+            entries.push(entry);
+        } else if entry.packed > 0 {
+            is_empty(input, &entry, limits)?;
+        }
     }
     let left_out = leave_out_attributes(&mut entries);
     strip_folder(&mut entries);
-    let mut names: Vec<String> = entries
-        .iter()
-        .map(|entry| entry.name.to_lowercase())
-        .collect();
-    names.sort_unstable();
-    if let Some(twice) = names
-        .windows(2)
-        .find(|pair| pair.first() == pair.last())
-        .and_then(<[_]>::first)
-    {
-        return Err(ReadError::refused(twice, "the name is there twice"));
-    }
     Ok(Entries {
         files: entries,
         left_out,
     })
+}
+
+/// A folder may be compressed as files are: to a few bytes that stand for none. They are read, so that nothing hides in them.
+fn is_empty<R: Read + Seek>(
+    input: &mut R,
+    folder: &Entry,
+    limits: &ReadLimits,
+) -> Result<(), ReadError> {
+    let mut total = Total::default();
+    let read = Content::open(input, folder, limits, &mut total)?.read(&mut [0])?;
+    debug_assert_eq!(read, 0, "its header says so, and was believed");
+    Ok(())
 }
 
 fn read_at<R: Read + Seek>(input: &mut R, at: u64, length: u64) -> Result<Vec<u8>, ReadError> {
@@ -221,7 +230,7 @@ fn central(fields: &mut Fields<'_>) -> Result<Central, ReadError> {
     if fields.u32().ok_or_else(cut)? != CENTRAL {
         return Err(structure("a record of its directory is malformed"));
     }
-    let (made_by, _needed) = (fields.u16().ok_or_else(cut)?, fields.u16().ok_or_else(cut)?);
+    let _made_by_and_needed = fields.bytes(4).ok_or_else(cut)?;
     let (flags, method) = (fields.u16().ok_or_else(cut)?, fields.u16().ok_or_else(cut)?);
     let time = fields.bytes(4).ok_or_else(cut)?.to_vec();
     let crc32 = fields.u32().ok_or_else(cut)?;
@@ -263,7 +272,7 @@ fn central(fields: &mut Fields<'_>) -> Result<Central, ReadError> {
         return Err(refused("it is on another disk"));
     }
     let (name, folder) = clean_name(&raw_name, flags & 0x800 != 0, &shown)?;
-    regular(made_by, attributes, folder).map_err(|what| refused(&what))?;
+    regular(attributes, folder).map_err(refused)?;
     let mut wide = Wide::read(extra, &shown, &raw_name)?;
     // In the order of the application note: content, packed, offset.
     let incomplete = || structure(format!("the 64-bit fields of '{}' are incomplete", shown));
@@ -272,11 +281,10 @@ fn central(fields: &mut Fields<'_>) -> Result<Central, ReadError> {
     let local = wide.size(local).ok_or_else(incomplete)?;
     if !wide.used_up() {
         return Err(structure(format!(
-            "the 64-bit fields of '{}' are not needed",
-            shown
+            "the 64-bit fields of '{shown}' stand for nothing"
         )));
     }
-    if folder && (length != 0 || packed != 0) {
+    if folder && length != 0 {
         return Err(refused("it is a folder with content"));
     }
     if method == 0 && length != packed {
@@ -314,22 +322,30 @@ fn method_name(method: u16) -> String {
     name.to_owned()
 }
 
-/// Only regular files and folders: links, devices and pipes are refused.
-fn regular(made_by: u16, attributes: u32, folder: bool) -> Result<(), String> {
-    let unix = matches!(made_by >> 8, 3 | 19);
-    if unix && (attributes >> 16) & 0o6000 != 0 && !folder {
-        return Err("it would run with the rights of its owner or group".to_owned());
+/// Only regular files and folders: links, devices and pipes are refused. Whichever system an entry says that it comes from: a reader
+/// that does not look at it goes by the mode.
+fn regular(attributes: u32, folder: bool) -> Result<(), &'static str> {
+    const REPARSE_POINT: u32 = 0x400;
+    const VOLUME_LABEL: u32 = 0x08;
+    const FOLDER: u32 = 0x10;
+
+    let mode = attributes >> 16;
+    if mode & 0o6000 != 0 && !folder {
+        return Err("it would run with the rights of its owner or group");
     }
-    match (attributes >> 16) & 0o170_000 {
-        0o120_000 if unix => Err("it is a link".to_owned()),
-        0o040_000 if unix && !folder => Err("it is a folder with the name of a file".to_owned()),
+    match mode & 0o170_000 {
+        0o120_000 => Err("it is a link"),
+        0o040_000 if !folder => Err("it is a folder with the name of a file"),
+        0o100_000 if folder => Err("it is a file with the name of a folder"),
         0 | 0o100_000 | 0o040_000 => Ok(()),
-        _ if unix => Err("it is neither a file nor a folder".to_owned()),
-        _ => Ok(()),
+        _ => Err("it is neither a file nor a folder"),
     }?;
-    match attributes & 0x18 {
-        8 => Err("it is a volume label".to_owned()),
-        0x10 if !folder => Err("it is a folder with the name of a file".to_owned()),
+    if attributes & REPARSE_POINT != 0 {
+        return Err("it is a link");
+    }
+    match attributes & (VOLUME_LABEL | FOLDER) {
+        VOLUME_LABEL => Err("it is a volume label"),
+        FOLDER if !folder => Err("it is a folder with the name of a file"),
         _ => Ok(()),
     }
 }

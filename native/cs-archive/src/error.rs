@@ -58,7 +58,7 @@ pub enum ReadError {
         setting: &'static str,
     },
     /// A document is not well formed.
-    #[error("{entry} is not well formed at line {line}, column {column}: {what}")]
+    #[error("'{entry}' is not well formed at line {line}, column {column}: {what}")]
     Xml {
         /// The entry.
         entry: String,

@@ -22,6 +22,7 @@ mod scan;
 mod split;
 mod tag;
 mod token;
+mod twins;
 mod write;
 pub mod xml;
 

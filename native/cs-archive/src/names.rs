@@ -4,6 +4,7 @@ use cs_model::is_hidden;
 
 use crate::ReadError;
 use crate::directory::Entry;
+use crate::twins::has_one_form;
 
 /// The longest name, in bytes.
 const NAME_BYTES: usize = 512;
@@ -26,6 +27,9 @@ pub fn clean_name(raw: &[u8], utf8: bool, shown: &str) -> Result<(String, bool),
     if text.chars().any(is_hidden) {
         return refused("its name holds control characters");
     }
+    if !text.chars().all(has_one_form) {
+        return refused("its name holds characters that can be written in several ways");
+    }
     // Old tools write backslashes; others begin each name at the current folder, and have an entry for that folder too.
     let text = text.replace('\\', "/");
     if text == "./" {
@@ -45,19 +49,7 @@ pub fn clean_name(raw: &[u8], utf8: bool, shown: &str) -> Result<(String, bool),
         if component.ends_with([' ', '.']) || component.starts_with(' ') {
             return refused("its name begins or ends with a blank or a dot");
         }
-        let stem = component
-            .split('.')
-            .next()
-            .unwrap_or_default()
-            .to_ascii_uppercase();
-        let numbered = |prefix: &str| {
-            stem.strip_prefix(prefix)
-                .is_some_and(|n| n.len() == 1 && n.bytes().all(|b| b.is_ascii_digit()))
-        };
-        if matches!(stem.as_str(), "CON" | "PRN" | "AUX" | "NUL")
-            || numbered("COM")
-            || numbered("LPT")
-        {
+        if is_device(component) {
             return refused("its name is a device's");
         }
     }
@@ -65,6 +57,27 @@ pub fn clean_name(raw: &[u8], utf8: bool, shown: &str) -> Result<(String, bool),
         return refused("it is a package inside the package");
     }
     Ok((name.to_owned(), folder))
+}
+
+/// True for the devices of Windows, which are there in every folder and with every extension.
+fn is_device(component: &str) -> bool {
+    let stem = component.split('.').next().unwrap_or_default();
+    let stem = stem.trim_end().to_ascii_uppercase();
+    // Superscript digits count as digits there.
+    let numbered = |prefix: &str| {
+        stem.strip_prefix(prefix).is_some_and(|number| {
+            let mut digits = number.chars();
+            matches!(
+                (digits.next(), digits.next()),
+                (Some('0'..='9' | '\u{b9}' | '\u{b2}' | '\u{b3}'), None)
+            )
+        })
+    };
+    matches!(
+        stem.as_str(),
+        "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$"
+    ) || numbered("COM")
+        || numbered("LPT")
 }
 
 /// What macOS adds beside the files of a folder.

@@ -1,29 +1,12 @@
 //! What attacks and accidents do is refused, each with its own error.
-#![expect(
-    clippy::unwrap_used,
-    reason = "helpers of tests stop at the first surprise"
-)]
 
 mod support;
 
 use cs_archive::{ReadError, ReadLimits};
-use support::{Fake, Frame, SET, events, events_within, parts, zip, zip_in};
+use support::{Fake, Frame, SET, events, events_within, kind, parts, zip, zip_in};
 
 fn set() -> Fake {
     Fake::new("DocItemSet.xml", SET)
-}
-
-fn kind(package: &[u8]) -> String {
-    match events(package).map(|_| ()) {
-        Ok(()) => "accepted".to_owned(),
-        Err(error) => {
-            let kind = format!("{error:?}");
-            kind.split(|c: char| !c.is_alphanumeric())
-                .next()
-                .unwrap()
-                .to_owned()
-        }
-    }
 }
 
 #[test]

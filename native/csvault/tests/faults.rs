@@ -6,6 +6,7 @@
     reason = "a panic is how a test fails"
 )]
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -331,6 +332,86 @@ fn an_export_onto_a_full_disk_leaves_nothing_behind() {
     );
     assert_eq!(std::fs::read_dir(&target).unwrap().count(), 1);
     assert!(host.client().is_served());
+}
+
+#[test]
+fn a_limit_to_files_is_told_and_leaves_nothing_behind() {
+    let home = home();
+    let host = home.start();
+    let folder = home.beside("out");
+    std::fs::create_dir(&folder).unwrap();
+    let export = |limit: &str| {
+        let run = home.command(&["run"]);
+        // Its unit is a kilobyte or half of one; the package is larger, and what the client needs besides it is not.
+        let script =
+            format!("ulimit -f {limit}; exec \"$0\" run Export-CsConfiguration x.zip -Force");
+        let mut command = Command::new("sh");
+        command.args(["-c", &script]).arg(run.get_program());
+        command.envs(
+            run.get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        );
+        command.current_dir(&folder).output().unwrap()
+    };
+    for before in [None, Some(b"theirs")] {
+        if let Some(before) = before {
+            std::fs::write(folder.join("x.zip"), before).unwrap();
+        }
+        let output = export("4");
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains("FileWriteFailed"), "{said}");
+        assert!(!said.contains(".tmp"), "{said}");
+        let left = std::fs::read_dir(&folder).unwrap().count();
+        assert_eq!(left, usize::from(before.is_some()), "{said}");
+    }
+    assert_eq!(std::fs::read(folder.join("x.zip")).unwrap(), b"theirs");
+    assert_eq!(export("unlimited").status.code(), Some(0));
+    assert!(host.client().is_served());
+}
+
+/// A service that dies: it answers `hello` on one connection, and the system takes as many more for it as it says.
+fn dying(home: &Home, more: usize) -> std::thread::JoinHandle<()> {
+    use std::io::{Read, Write};
+
+    let pipe = home.path().join("csvault.sock");
+    let listener = std::os::unix::net::UnixListener::bind(&pipe).unwrap();
+    std::thread::spawn(move || {
+        let hello = br#"{"jsonrpc":"2.0","id":1,"result":{"protocol":1}}"#;
+        for connection in 0..=more {
+            let (mut stream, _) = listener.accept().unwrap();
+            if connection == 0 {
+                stream.read_exact(&mut [0; 16]).unwrap();
+                let length = u32::try_from(hello.len()).unwrap().to_le_bytes();
+                stream.write_all(&length).unwrap();
+                stream.write_all(b"J").unwrap();
+                stream.write_all(hello).unwrap();
+            }
+            // What was asked is left unread: a reset.
+        }
+    })
+}
+
+#[test]
+fn a_dying_service_does_not_use_up_the_repeat() {
+    let (old, _) = two_packages();
+    let home = home();
+    std::fs::create_dir(home.path()).unwrap();
+    std::fs::set_permissions(home.path(), PermissionsExt::from_mode(0o700)).unwrap();
+    let path = home.beside("old.zip");
+    std::fs::write(&path, &old).unwrap();
+    for more in [0, 1, 5] {
+        let service = dying(&home, more);
+        let output = home
+            .command(&["run", "Import-CsConfiguration"])
+            .arg(&path)
+            .output()
+            .unwrap();
+        let stopped = home.command(&["stop"]).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{more}: {output:?}");
+        assert!(stopped.status.success(), "{stopped:?}");
+        service.join().unwrap();
+    }
 }
 
 #[test]

@@ -96,12 +96,12 @@ fn local_header<R: Read + Seek>(input: &mut R, central: &Central) -> Result<u64,
     if !agrees(crc32.map(u64::from), u64::from(central.crc32)) {
         return Err(differs("checksum"));
     }
-    // A local header with 64-bit fields always holds both lengths.
-    let (found_length, found_packed) = (
-        length.and_then(|l| wide.size(l)),
-        packed.and_then(|p| wide.size(p)),
-    );
-    if !agrees(found_length, central.length) || !agrees(found_packed, central.packed) {
+    let lengths = length
+        .zip(packed)
+        .and_then(|(length, packed)| wide.lengths(length, packed));
+    if !agrees(lengths.map(|(length, _)| length), central.length)
+        || !agrees(lengths.map(|(_, packed)| packed), central.packed)
+    {
         return Err(differs("length"));
     }
     Ok(LOCAL_LENGTH + u64::from(name_length) + u64::from(extra_length))

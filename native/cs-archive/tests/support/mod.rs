@@ -32,6 +32,10 @@ pub struct Fake {
     pub behind: Vec<u8>,
     pub extra: Vec<u8>,
     pub local_flags: Option<u16>,
+    pub local_extra: Vec<u8>,
+    /// What the 32-bit lengths of data and content say, in the local header and in the directory.
+    pub local_lengths: Option<[u32; 2]>,
+    pub central_lengths: Option<[u32; 2]>,
 }
 
 impl Fake {
@@ -52,6 +56,9 @@ impl Fake {
             behind: Vec::new(),
             extra: Vec::new(),
             local_flags: None,
+            local_extra: Vec::new(),
+            local_lengths: None,
+            central_lengths: None,
         }
     }
 
@@ -70,6 +77,10 @@ pub struct Frame {
     pub behind: Vec<u8>,
     pub count: Option<u16>,
     pub overlap: bool,
+    /// What a 64-bit end says instead of the number of entries and the directory's length and offset, where it is not the same.
+    pub wide_end: Option<[Option<u64>; 3]>,
+    /// The 32-bit end holds nothing.
+    pub masked: bool,
 }
 
 pub fn zip(entries: &[Fake]) -> Vec<u8> {
@@ -116,19 +127,22 @@ pub fn zip_in(entries: &[Fake], frame: &Frame) -> Vec<u8> {
         };
         out.extend(b"PK\x03\x04");
         let local_flags = entry.local_flags.unwrap_or(flags);
-        if entry.descriptor {
-            out.extend(header(local_flags, 0, 0, 0, local_name, &[]));
+        let (local_crc, lengths) = if entry.descriptor {
+            (0, [0, 0])
         } else {
-            out.extend(header(
-                local_flags,
-                entry.local_crc.unwrap_or(crc),
-                packed,
-                length,
-                local_name,
-                &[],
-            ));
-        }
+            (entry.local_crc.unwrap_or(crc), [packed, length])
+        };
+        let [local_packed, local_length] = entry.local_lengths.unwrap_or(lengths);
+        out.extend(header(
+            local_flags,
+            local_crc,
+            local_packed,
+            local_length,
+            local_name,
+            &entry.local_extra,
+        ));
         out.extend(local_name);
+        out.extend(&entry.local_extra);
         out.extend(&data);
         if entry.descriptor {
             out.extend(b"PK\x07\x08");
@@ -138,11 +152,12 @@ pub fn zip_in(entries: &[Fake], frame: &Frame) -> Vec<u8> {
         }
         directory.extend(b"PK\x01\x02");
         directory.extend(entry.made_by.to_le_bytes());
+        let [central_packed, central_length] = entry.central_lengths.unwrap_or([packed, length]);
         directory.extend(header(
             flags,
             crc,
-            packed,
-            length,
+            central_packed,
+            central_length,
             &entry.name,
             &entry.extra,
         ));
@@ -155,11 +170,34 @@ pub fn zip_in(entries: &[Fake], frame: &Frame) -> Vec<u8> {
     out.extend(&frame.between);
     let start = u32::try_from(out.len()).unwrap();
     out.extend(&directory);
-    out.extend(b"PK\x05\x06\0\0\0\0");
     let count = frame.count.unwrap_or(u16::try_from(entries.len()).unwrap());
+    let size = u32::try_from(directory.len()).unwrap();
+    if let Some(said) = frame.wide_end {
+        let at = out.len() as u64;
+        out.extend(b"PK\x06\x06");
+        out.extend(44_u64.to_le_bytes());
+        out.extend([45, 0, 45, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        let [count, size, start] = [
+            said[0].unwrap_or(count.into()),
+            said[1].unwrap_or(size.into()),
+            said[2].unwrap_or(start.into()),
+        ];
+        for field in [count, count, size, start] {
+            out.extend(field.to_le_bytes());
+        }
+        out.extend(b"PK\x06\x07\0\0\0\0");
+        out.extend(at.to_le_bytes());
+        out.extend(1_u32.to_le_bytes());
+    }
+    let (count, size, start) = if frame.masked {
+        (u16::MAX, u32::MAX, u32::MAX)
+    } else {
+        (count, size, start)
+    };
+    out.extend(b"PK\x05\x06\0\0\0\0");
     out.extend(count.to_le_bytes());
     out.extend(count.to_le_bytes());
-    out.extend(u32::try_from(directory.len()).unwrap().to_le_bytes());
+    out.extend(size.to_le_bytes());
     out.extend(start.to_le_bytes());
     out.extend(u16::try_from(frame.comment.len()).unwrap().to_le_bytes());
     out.extend(&frame.comment);
@@ -193,6 +231,20 @@ pub fn events_within(
         Ok(())
     })?;
     Ok((events, summary))
+}
+
+/// The name of the first fault, or `accepted`.
+pub fn kind(package: &[u8]) -> String {
+    match events(package).map(|_| ()) {
+        Ok(()) => "accepted".to_owned(),
+        Err(error) => {
+            let kind = format!("{error:?}");
+            kind.split(|c: char| !c.is_alphanumeric())
+                .next()
+                .unwrap()
+                .to_owned()
+        }
+    }
 }
 
 /// The parts, put together again from their events.

@@ -14,6 +14,10 @@ use tempfile::NamedTempFile;
 /// # Errors
 /// Missing, a folder, a device or pipe, or unreadable: each by name.
 pub fn open_input(path: &Path) -> Result<File, ErrorReport> {
+    // A socket cannot even be opened, nor can a terminal that is not there.
+    if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+        return Err(not_regular(path));
+    }
     let shown = path.display().to_string();
     let mut options = File::options();
     options.read(true);
@@ -93,6 +97,7 @@ impl OutputFile {
                 &io::Error::other("it is not the name of a file"),
             ));
         }
+        file_limits_are_errors();
         let folder = folder_of(target);
         let file = tempfile::Builder::new()
             .prefix(".csvault-")
@@ -112,7 +117,9 @@ impl OutputFile {
     /// # Errors
     /// When the disk does not take them.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), ErrorReport> {
+        // The file itself: an error of the other one names the half-written file.
         self.file
+            .as_file_mut()
             .write_all(bytes)
             .map_err(|error| write_failed(&self.target, &error))
     }
@@ -201,6 +208,27 @@ fn write_failed(target: &Path, error: &io::Error) -> ErrorReport {
     ErrorReport::new(ErrorId::FileWriteFailed, text).on("File", target.display().to_string())
 }
 
+/// Makes a limit to the size of files (`ulimit -f`) an error of the write that meets it. Otherwise it ends the process at once, and
+/// what was written stays.
+pub fn file_limits_are_errors() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        static ONCE: Once = Once::new();
+
+        ONCE.call_once(|| {
+            // The handler stays when this is gone.
+            if let Ok(runtime) = tokio::runtime::Builder::new_current_thread()
+                .enable_io()
+                .build()
+            {
+                let _inside = runtime.enter();
+                let _ignored = signal(SignalKind::from_raw(nix::libc::SIGXFSZ));
+            }
+        });
+    }
+}
+
 /// The half-written file that must not be left behind when the user presses Ctrl+C.
 static HALF_WRITTEN: Mutex<Option<PathBuf>> = Mutex::new(None);
 
@@ -276,6 +304,11 @@ mod tests {
         let mode = nix::sys::stat::Mode::from_bits_truncate(0o600);
         nix::unistd::mkfifo(&fifo, mode).unwrap();
         assert_eq!(id(&fifo), ErrorId::FileNotRegular);
+        let socket = folder.path().join("socket");
+        let _listens = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        assert_eq!(id(&socket), ErrorId::FileNotRegular);
+        // Also without a terminal.
+        assert_eq!(id(Path::new("/dev/tty")), ErrorId::FileNotRegular);
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod arguments;
 mod connect;
 mod files;
 mod help;
+mod input;
 mod report;
 mod run;
 mod start;

@@ -1,8 +1,8 @@
 //! `csvault run`: any cmdlet at any shell, through the same pipe and the same rules as in PowerShell.
 
-use std::fs::File;
-use std::io::{self, IsTerminal, Read, Seek, Write};
+use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use cs_contract::{
     CmdletManifest, ErrorId, ErrorReport, InvokeResult, ParameterType, Record, Transfer, WriteRisk,
@@ -11,8 +11,9 @@ use cs_model::shown;
 
 use super::Target;
 use super::arguments::{Arguments, find_cmdlet};
-use super::files::{OutputFile, Tally, open_input};
+use super::files::{OutputFile, Tally, file_limits_are_errors};
 use super::help::hint;
+use super::input::{Input, UPLOADED, refuse_dash};
 use super::report::Page;
 use super::start::connect_or_start;
 use super::table::Shown;
@@ -58,6 +59,7 @@ pub enum Ran {
 pub fn run(options: &RunOptions) -> Result<Ran, ErrorReport> {
     let manifest = find_cmdlet(&options.cmdlet)?;
     let arguments = Arguments::parse(manifest, &options.words)?;
+    refuse_dash(manifest, &arguments)?;
     let input = Input::open(manifest, &arguments)?;
     let force = arguments.switch("Force");
     let mut sink = Sink::open(manifest, &arguments, force)?;
@@ -107,6 +109,12 @@ pub fn run(options: &RunOptions) -> Result<Ran, ErrorReport> {
     })
 }
 
+/// How long a service that does not take a call up may take to be gone, or to give way to the next one.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The pause before it is asked again.
+const PAUSE: Duration = Duration::from_millis(20);
+
 /// Calls, and where it can do no harm calls again when the connection is lost.
 fn call(
     target: &Target,
@@ -114,23 +122,39 @@ fn call(
     mut input: Option<Input>,
     receiver: &mut Receiving<'_>,
 ) -> Result<InvokeResult, ErrorReport> {
-    let mut attempt = 0;
+    let mut lost = false;
+    let mut until: Option<Instant> = None;
     loop {
-        attempt += 1;
-        let mut connection = connect_or_start(target)?;
+        let mut connection = match connect_or_start(target) {
+            Ok(connection) => connection,
+            // Whoever runs it starts it anew.
+            Err(report)
+                if report.id == ErrorId::HostUnavailable
+                    && until.is_some_and(|until| Instant::now() < until) =>
+            {
+                std::thread::sleep(PAUSE);
+                continue;
+            }
+            Err(report) => return Err(report),
+        };
         let source = input.as_mut().map(|input| input as &mut dyn Read);
-        let fault = match connection.invoke(request, source, receiver) {
+        match connection.invoke(request, source, receiver) {
             Ok(result) => return Ok(result),
-            Err(fault) => fault,
-        };
-        let repeatable = match &fault {
-            CallFault::NotTaken => true,
-            CallFault::Lost => request.idempotency_key.is_some(),
-            CallFault::Report(_) => false,
-        };
-        let rewound = input.as_mut().is_none_or(Input::rewind);
-        if attempt > 1 || !repeatable || !rewound {
-            return Err(fault.report());
+            // The system takes connections for a service that is dying until it is dead. Nothing happened, so that this is no call.
+            Err(CallFault::NotTaken)
+                if Instant::now() < *until.get_or_insert_with(|| Instant::now() + PATIENCE) =>
+            {
+                std::thread::sleep(PAUSE);
+            }
+            Err(CallFault::Lost)
+                if !lost
+                    && request.idempotency_key.is_some()
+                    && input.as_mut().is_none_or(Input::rewind) =>
+            {
+                lost = true;
+                until = Some(Instant::now() + PATIENCE);
+            }
+            Err(fault) => return Err(fault.report()),
         }
     }
 }
@@ -184,69 +208,6 @@ fn confirm(manifest: &CmdletManifest) -> Result<(), ErrorReport> {
     }
 }
 
-/// What names the source of an upload.
-const UPLOADED: [ParameterType; 3] = [
-    ParameterType::PathToRead,
-    ParameterType::Bytes,
-    ParameterType::Xml,
-];
-
-/// Where a call's bytes come from.
-enum Input {
-    File(File),
-    Standard(io::Stdin),
-}
-
-impl Input {
-    /// The input that the parameters name; `-` is standard input.
-    fn open(manifest: &CmdletManifest, arguments: &Arguments) -> Result<Option<Self>, ErrorReport> {
-        if manifest.transfer != Some(Transfer::Upload) {
-            return Ok(None);
-        }
-        let mut sources = arguments.of_type(manifest, &UPLOADED);
-        let names = || {
-            let names = manifest
-                .parameters
-                .iter()
-                .filter(|parameter| UPLOADED.contains(&parameter.r#type));
-            names
-                .map(|parameter| format!("-{}", parameter.name))
-                .collect::<Vec<_>>()
-                .join(" or ")
-        };
-        match (sources.next(), sources.next()) {
-            (Some((_, "-")), None) => Ok(Some(Self::Standard(io::stdin()))),
-            (Some((_, path)), None) => {
-                open_input(Path::new(path)).map(|file| Some(Self::File(file)))
-            }
-            (Some(_), Some(_)) => Err(ErrorReport::new(
-                ErrorId::ParameterSetConflict,
-                format!("{} takes one of {}.", manifest.name(), names()),
-            )),
-            (None, _) => Err(ErrorReport::new(
-                ErrorId::ParameterInvalid,
-                format!("{} needs {}.", manifest.name(), names()),
-            )),
-        }
-    }
-
-    fn rewind(&mut self) -> bool {
-        match self {
-            Self::File(file) => file.rewind().is_ok(),
-            Self::Standard(_) => false,
-        }
-    }
-}
-
-impl Read for Input {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::File(file) => file.read(buffer),
-            Self::Standard(stdin) => stdin.read(buffer),
-        }
-    }
-}
-
 /// Where a call's bytes go.
 struct Sink {
     to: To,
@@ -292,6 +253,9 @@ impl Sink {
                 }
             }
         };
+        if matches!(to, To::Standard) {
+            file_limits_are_errors();
+        }
         Ok(Self {
             to,
             tally: Tally::default(),
