@@ -11,6 +11,7 @@ mod import;
 mod layout;
 mod put;
 mod schema;
+mod seal;
 mod seen;
 mod snapshot;
 

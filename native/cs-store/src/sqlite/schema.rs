@@ -30,12 +30,12 @@ CREATE TABLE request (name TEXT PRIMARY KEY, principal TEXT NOT NULL, cmdlet TEX
 CREATE TABLE content (id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, length INTEGER NOT NULL, data BLOB);
 CREATE TABLE piece (content INTEGER NOT NULL, number INTEGER NOT NULL, crc INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY (content, number));
 CREATE TABLE part (id INTEGER PRIMARY KEY, position INTEGER NOT NULL, name TEXT NOT NULL, head BLOB, tail BLOB, content INTEGER, first INTEGER NOT NULL, last INTEGER);
-CREATE TABLE document (id INTEGER PRIMARY KEY, position INTEGER NOT NULL, key TEXT NOT NULL, digest BLOB NOT NULL, length INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER, head BLOB NOT NULL, tail BLOB NOT NULL);
+CREATE TABLE document (id INTEGER PRIMARY KEY, position INTEGER NOT NULL, key TEXT NOT NULL, digest BLOB NOT NULL, length INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER, head BLOB NOT NULL, tail BLOB NOT NULL, seal BLOB);
 CREATE UNIQUE INDEX document_key ON document (key) WHERE last IS NULL;
 CREATE INDEX document_order ON document (position) WHERE last IS NULL;
 CREATE TABLE item (document INTEGER NOT NULL, position INTEGER NOT NULL, key TEXT NOT NULL, signature BLOB, content INTEGER NOT NULL, lead BLOB NOT NULL, PRIMARY KEY (document, position)) WITHOUT ROWID;
 CREATE UNIQUE INDEX item_key ON item (document, key);
-CREATE TABLE run_cache (id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, length INTEGER NOT NULL, packed INTEGER NOT NULL, crc INTEGER NOT NULL, packed_crc INTEGER NOT NULL, data BLOB NOT NULL);
+CREATE TABLE run_cache (id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, length INTEGER NOT NULL, packed INTEGER NOT NULL, crc INTEGER NOT NULL, packed_crc INTEGER NOT NULL, data BLOB NOT NULL, row_crc INTEGER);
 ";
 
 /// Opens the connection that writes, and makes the tables in a new file. True when the file was new.
@@ -67,6 +67,7 @@ pub fn open_writer(path: &Path, kind: StoreKind) -> Result<(Connection, bool), S
             "BEGIN IMMEDIATE; {TABLES} INSERT INTO meta VALUES ('kind', '{kind}'); PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {FORMAT}; COMMIT;"
         ))?;
     }
+    add_seals(&connection)?;
     connection.execute_batch("CREATE TEMP TABLE fresh (position INTEGER PRIMARY KEY, key TEXT NOT NULL, signature BLOB, content INTEGER NOT NULL, lead BLOB NOT NULL);")?;
     Ok((connection, new))
 }
@@ -164,6 +165,20 @@ fn check(connection: &Connection, kind: StoreKind) -> Result<(), StoreError> {
             "the file is not the {}",
             kind.display_name()
         )));
+    }
+    Ok(())
+}
+
+/// Gives a store of an earlier release the columns of what shows that its rows are as they were written. They are filled by the next
+/// import; that release itself could go on with such a store.
+fn add_seals(connection: &Connection) -> Result<(), StoreError> {
+    let there: bool = connection.query_row(
+        "SELECT count(*) > 0 FROM pragma_table_info('document') WHERE name = 'seal'",
+        [],
+        |row| row.get(0),
+    )?;
+    if !there {
+        connection.execute_batch("BEGIN IMMEDIATE; ALTER TABLE document ADD COLUMN seal BLOB; ALTER TABLE run_cache ADD COLUMN row_crc INTEGER; COMMIT;")?;
     }
     Ok(())
 }
