@@ -3,10 +3,12 @@
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 
-use cs_model::StoreKind;
+use cs_model::{StoreKind, Version};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
-use super::int;
+use super::head::Head;
+use super::{int, unsigned};
 use crate::StoreError;
 
 /// Says that a file is a store of this product ("CsVt").
@@ -39,15 +41,25 @@ CREATE TABLE run_cache (id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, lengt
 ";
 
 /// Opens the connection that writes, and makes the tables in a new file. True when the file was new.
-pub fn open_writer(path: &Path, kind: StoreKind) -> Result<(Connection, bool), StoreError> {
+pub fn open_writer(
+    path: &Path,
+    kind: StoreKind,
+    head: &Head,
+) -> Result<(Connection, bool), StoreError> {
     refuse_a_lone_log(path)?;
+    if length(path) == 0 {
+        head.compare(Version(0))?;
+    }
     create_private(path)?;
     let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    // As long as it may be refused, what is left of its log stays what it is.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     let application: i64 = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
     let tables: i64 =
         connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))?;
     let new = application == 0 && tables == 0;
     if new {
+        head.compare(Version(0))?;
         connection.execute_batch("PRAGMA page_size = 8192; PRAGMA auto_vacuum = INCREMENTAL;")?;
     } else if application != APPLICATION {
         return Err(StoreError::Damaged(
@@ -56,7 +68,11 @@ pub fn open_writer(path: &Path, kind: StoreKind) -> Result<(Connection, bool), S
     }
     if !new {
         check(&connection, kind)?;
+        let newest: Option<i64> =
+            connection.query_row("SELECT max(version) FROM commit_log", [], |row| row.get(0))?;
+        head.compare(Version(newest.map_or(0, unsigned)))?;
     }
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
     connection.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = FILE;",
     )?;
