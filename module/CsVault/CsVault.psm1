@@ -251,6 +251,7 @@ function Invoke-CsVaultCall($Cmdlet, [string] $Name, $Bound, $Sent, [bool] $What
     }
     $parameters = '{' + ($pairs -join ',') + '}'
     $key = if ($Changes -and -not $WhatIf) { [guid]::NewGuid().ToString() } else { $null }
+    $losses = 0
     for ($attempt = 1; ; $attempt++) {
         $state = @{ Source = $Source; Credits = 16; Received = $false; PlanLines = 0; Plan = @(); Quiet = $Quiet; Verbose = @(); Bytes = 0L; Progress = $null; Hash = $null; File = $Bound['FileName'] }
         $connection = $null
@@ -286,6 +287,13 @@ function Invoke-CsVaultCall($Cmdlet, [string] $Name, $Bound, $Sent, [bool] $What
             }
             $finished = $true
         } catch [System.IO.IOException], [System.Management.Automation.MethodInvocationException] {
+            # A service that is ending still takes connections, and says no more hello: for two seconds that counts for nothing.
+            $losses++
+            if ($null -eq $connection -and $losses -lt 100 -and (Get-CsVaultReason $_) -is [System.IO.IOException]) {
+                [System.Threading.Thread]::Sleep(20)
+                $attempt--
+                continue
+            }
             # What changes something carries a key, so it is done once, however often it is asked for. What reads is asked again when nothing was seen yet.
             Assert-CsVaultLoss $Cmdlet $_ ($attempt -eq 1 -and -not $state.Received -and ($key -or -not $Changes))
         } finally {

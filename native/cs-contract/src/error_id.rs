@@ -129,7 +129,7 @@ catalog! {
     StoreBusy => ResourceBusy, "System.InvalidOperationException", "Repeat in a moment; nothing was changed.";
     /// The store cannot be read or written.
     StoreFailed => ResourceUnavailable, "System.InvalidOperationException", "Check the disk of the data folder; nothing was changed.";
-    /// The store's content contradicts its checksums.
+    /// The store's content contradicts its checksums, or the store is older than what was committed.
     StoreDamaged => InvalidData, "System.IO.InvalidDataException", "Restore the data folder from a backup.";
     /// The call took longer than it may.
     CallTimedOut => OperationTimeout, "System.TimeoutException", "Repeat, or ask for less at a time; nothing was changed.";

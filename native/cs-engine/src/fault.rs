@@ -62,7 +62,7 @@ pub fn from_store(error: &StoreError) -> Fault {
             ErrorId::PackageRefused
         }
         StoreError::Stale { .. } => ErrorId::DocumentChanged,
-        StoreError::Damaged(_) => ErrorId::StoreDamaged,
+        StoreError::Damaged(_) | StoreError::Behind { .. } => ErrorId::StoreDamaged,
         StoreError::Stopped => ErrorId::CallCancelled,
         StoreError::DiskFull
         | StoreError::NoSuchVersion(_)

@@ -1,6 +1,8 @@
 //! What can go wrong in a store, folded from the drivers' codes into a few kinds.
 
-use cs_model::DocumentId;
+use std::path::PathBuf;
+
+use cs_model::{DocumentId, Version};
 
 /// A store's error. Nothing was changed when one is returned.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +48,16 @@ pub enum StoreError {
     /// Content contradicts its checksum.
     #[error("the store is damaged: {0}")]
     Damaged(String),
+    /// The store ends before the version that was committed last.
+    #[error("version {expected} was committed last, and what is there is {}", there(*found))]
+    Behind {
+        /// The version that was committed last.
+        expected: Version,
+        /// The newest version in the store; 0 when there is none.
+        found: Version,
+        /// The file that remembers it. Without it what is there counts.
+        head: PathBuf,
+    },
     /// The store was written by a newer release.
     #[error("the store has format {found}; this release knows formats up to {known}")]
     TooNew {
@@ -63,4 +75,11 @@ pub enum StoreError {
     /// Anything else, in the driver's words.
     #[error("the store failed: {0}")]
     Failed(String),
+}
+
+fn there(found: Version) -> String {
+    match found {
+        Version(0) => "empty or gone".to_owned(),
+        Version(version) => format!("version {version}"),
+    }
 }

@@ -626,6 +626,7 @@ fn a_store_whose_making_was_cut_short_is_made_whole() {
         .unwrap()
         .execute_batch("DELETE FROM commit_log; DELETE FROM part;")
         .unwrap();
+    std::fs::remove_file(path.with_extension("head")).unwrap();
     let store = open(&["a"]).unwrap();
     assert_eq!(store.version(), Version(1));
     assert_eq!(set_of(&export(&store)), expected_set(&docs(&["a"])));

@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::fs::OpenOptions;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cs_contract::{ErrorId, ErrorReport};
@@ -51,10 +51,14 @@ pub fn open(home: &Path, clock: &dyn Clock, ids: &dyn Ids) -> Result<Stores, Err
 
 /// Checks the files of a store, as far as they are there: SQLite itself opens what it finds.
 fn check_files(store: &Path) -> Result<(), ErrorReport> {
-    for ending in ["", "-wal", "-shm"] {
+    let beside = |ending: &str| {
         let mut name = store.as_os_str().to_owned();
         name.push(ending);
-        let path = Path::new(&name);
+        PathBuf::from(name)
+    };
+    let head = store.with_extension("head");
+    for path in [beside(""), beside("-wal"), beside("-shm"), head] {
+        let path = path.as_path();
         match private::open(path, OpenOptions::new().read(true)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => {
@@ -73,8 +77,15 @@ fn check_files(store: &Path) -> Result<(), ErrorReport> {
 #[must_use]
 pub fn fault(error: &StoreError) -> ErrorReport {
     let id = match error {
-        StoreError::Damaged(_) => ErrorId::StoreDamaged,
+        StoreError::Damaged(_) | StoreError::Behind { .. } => ErrorId::StoreDamaged,
         _ => ErrorId::StoreFailed,
     };
-    ErrorReport::new(id, format!("The store cannot be opened: {error}."))
+    let report = ErrorReport::new(id, format!("The store cannot be opened: {error}."));
+    match error {
+        StoreError::Behind { head, .. } => report.hint(format!(
+            "Restore the data folder from a backup. If what is there shall count nevertheless, remove {}; what it lost is lost then.",
+            head.display()
+        )),
+        _ => report,
+    }
 }

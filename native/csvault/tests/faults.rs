@@ -95,6 +95,37 @@ fn a_service_killed_during_an_import_leaves_old_or_new() {
     );
 }
 
+#[test]
+fn a_store_that_was_lost_stops_the_start_until_that_is_accepted() {
+    let (_, new) = two_packages();
+    let home = home();
+    let host = home.start();
+    assert!(import(&mut host.client(), &new).get("result").is_some());
+    // Everything is in the log, and the log is lost.
+    host.kill();
+    std::fs::remove_file(home.path().join("central.db-wal")).unwrap();
+    let head = home.path().join("central.head");
+    for damage in 0..3 {
+        let database = home.path().join("central.db");
+        match damage {
+            0 => {}
+            1 => std::fs::write(&database, []).unwrap(),
+            _ => std::fs::remove_file(&database).unwrap(),
+        }
+        let text = home.try_start(&[]).unwrap_err();
+        assert!(
+            text.contains("version 2 was committed last")
+                && text.contains("backup")
+                && text.contains(head.to_str().unwrap()),
+            "{text}"
+        );
+    }
+    std::fs::remove_file(&head).unwrap();
+    let host = home.start();
+    assert!(host.client().export() != new);
+    assert!(host.stop().success());
+}
+
 /// Imports under a tracer that kills the service at its n-th call of a kind, in any of its threads. True when the import was
 /// answered before.
 fn import_until_killed(home: &Home, call: &str, at: u32, package: &[u8]) -> bool {

@@ -88,6 +88,7 @@ fn files_that_others_could_have_written_stop_the_start() {
         "lock",
         "central.db",
         "local.db",
+        "central.head",
     ] {
         let home = new_home();
         drop(home.start());

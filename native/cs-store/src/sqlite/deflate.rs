@@ -4,12 +4,13 @@ use cs_archive::deflate_run;
 use rusqlite::{Connection, params};
 
 use super::int;
-use super::layout::{cached, parts};
+use super::layout::{Cached, cached, parts};
 use crate::StoreError;
+use crate::runs::Run;
 
 /// Some runs, ready to be kept.
 pub struct Prepared {
-    runs: Vec<([u8; 32], cs_archive::Run)>,
+    runs: Vec<(Run, cs_archive::Run)>,
     /// Bytes that are still to be deflated after these.
     pub left: u64,
     /// When nothing is left: the hashes of all runs of the newest version.
@@ -36,7 +37,7 @@ pub fn prepare(connection: &Connection, budget: u64) -> Result<Prepared, StoreEr
             }
             spent += run.length;
             let bytes = part.bytes(connection, run)?;
-            prepared.runs.push((run.hash, deflate_run(&bytes)?));
+            prepared.runs.push((run.clone(), deflate_run(&bytes)?));
         }
     }
     Ok(prepared)
@@ -46,10 +47,16 @@ pub fn prepare(connection: &Connection, budget: u64) -> Result<Prepared, StoreEr
 pub fn keep(connection: &mut Connection, prepared: Prepared) -> Result<u64, StoreError> {
     if !prepared.runs.is_empty() {
         let transaction = connection.transaction()?;
-        for (hash, run) in &prepared.runs {
+        for (run, deflated) in &prepared.runs {
+            let kept = Cached {
+                id: 0,
+                crc: deflated.crc32,
+                packed: deflated.data.len() as u64,
+                packed_crc: crc32fast::hash(&deflated.data),
+            };
             transaction
-                .prepare_cached("INSERT OR IGNORE INTO run_cache (hash, length, packed, crc, packed_crc, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
-                .execute(params![hash, int(run.length), int(run.data.len() as u64), run.crc32, crc32fast::hash(&run.data), run.data])?;
+                .prepare_cached("INSERT OR REPLACE INTO run_cache (hash, length, packed, crc, packed_crc, row_crc, data) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?
+                .execute(params![run.hash, int(run.length), int(kept.packed), kept.crc, kept.packed_crc, kept.row_crc(run), deflated.data])?;
         }
         transaction.commit()?;
     }

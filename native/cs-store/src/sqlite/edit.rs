@@ -5,7 +5,8 @@ use cs_model::{ContentHash, DocumentId, ItemKey, Uuid};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::content::ContentWriter;
-use super::int;
+use super::seal::{DocumentRow, DocumentSeal, VersionSeal};
+use super::{int, unsigned};
 use crate::runs::DocumentDigest;
 use crate::{Change, ChangeKind, ImportOutcome, StoreError};
 
@@ -25,6 +26,8 @@ pub struct Edit<'a> {
     pub version: i64,
     pub dry: bool,
     pub outcome: ImportOutcome,
+    /// The seal of the version that is being made, as far as it is known.
+    pub seal: VersionSeal,
     pub on_change: &'a mut dyn FnMut(&Change) -> Result<(), ()>,
 }
 
@@ -33,6 +36,7 @@ pub struct NewDocument {
     pub id: DocumentId,
     pub head: Vec<u8>,
     pub digest: DocumentDigest,
+    pub seal: DocumentSeal,
     pub tail: Vec<u8>,
     pub items: Vec<NewItem>,
     /// Items behind those, whose content is looked up and written only when the document differs from the one that is there.
@@ -66,12 +70,37 @@ impl NewDocument {
             id,
             head,
             digest,
+            seal: DocumentSeal::default(),
             tail: Vec::new(),
             items: Vec::new(),
             waiting: Vec::new(),
             waiting_bytes: 0,
             spilled: false,
             item: None,
+        }
+    }
+
+    /// Adds an item to the digest and to the seal; returns where its lead begins.
+    pub fn add(
+        &mut self,
+        key: &ItemKey,
+        signature: Option<Uuid>,
+        lead: &[u8],
+        hash: &ContentHash,
+        length: u64,
+    ) -> i64 {
+        self.seal.item(key, signature, hash, length);
+        int(self.digest.item(lead, &hash.0, length))
+    }
+
+    /// What its row will say, at a position.
+    pub fn row(&self, position: i64) -> DocumentRow {
+        let (digest, length) = self.digest.clone().finish(&self.tail);
+        DocumentRow {
+            position,
+            length,
+            digest,
+            seal: Some(self.seal.clone().finish(&self.id.text())),
         }
     }
 
@@ -84,8 +113,7 @@ impl NewDocument {
 /// The open row of a document.
 pub struct OldDocument {
     pub id: i64,
-    pub position: i64,
-    pub digest: [u8; 32],
+    pub row: DocumentRow,
 }
 
 /// A position behind another, at the beginning of the gap so that more find room there; with space behind the last document.
@@ -121,7 +149,7 @@ impl Edit<'_> {
                     return Err(StoreError::Malformed("an item that did not begin"));
                 };
                 let mut item = NewItem {
-                    position: int(document.digest.item(&lead, &hash.0, length)),
+                    position: document.add(&key, signature, &lead, &hash, length),
                     key,
                     signature,
                     content: 0,
@@ -205,13 +233,17 @@ impl Edit<'_> {
     /// The open row of a document.
     pub fn find(&self, id: &DocumentId) -> Result<Option<OldDocument>, StoreError> {
         let mut statement = self.db.prepare_cached(
-            "SELECT id, position, digest FROM document WHERE key = ?1 AND last IS NULL",
+            "SELECT id, position, length, digest, seal FROM document WHERE key = ?1 AND last IS NULL",
         )?;
         let found = statement.query_row([id.text()], |row| {
             Ok(OldDocument {
                 id: row.get(0)?,
-                position: row.get(1)?,
-                digest: row.get(2)?,
+                row: DocumentRow {
+                    position: row.get(1)?,
+                    length: unsigned(row.get(2)?),
+                    digest: row.get(3)?,
+                    seal: row.get(4)?,
+                },
             })
         });
         Ok(found.optional()?)
@@ -235,18 +267,17 @@ impl Edit<'_> {
         &mut self,
         document: &mut NewDocument,
         old: Option<&OldDocument>,
-        position: i64,
-        digest: [u8; 32],
-        length: u64,
+        row: &DocumentRow,
     ) -> Result<i64, StoreError> {
         self.settle(document)?;
+        self.seal.document(row);
         if let Some(old) = old {
             self.close_document(old.id)?;
         }
         let id = self
             .db
-            .prepare_cached("INSERT INTO document (position, key, digest, length, first, head, tail) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?
-            .insert(params![position, document.id.text(), digest, int(length), self.version, document.head, document.tail])?;
+            .prepare_cached("INSERT INTO document (position, key, digest, length, first, head, tail, seal) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?
+            .insert(params![row.position, document.id.text(), row.digest, int(row.length), self.version, document.head, document.tail, row.seal])?;
         let duplicate = |error: rusqlite::Error, key: &str| match error.sqlite_error_code() {
             Some(rusqlite::ErrorCode::ConstraintViolation) => StoreError::DuplicateItem {
                 id: Box::new(document.id.clone()),

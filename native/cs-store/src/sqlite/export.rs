@@ -19,7 +19,7 @@ const WORKERS: usize = 2;
 /// Where a deflated run is.
 enum Place {
     Kept(Cached),
-    Spooled { offset: u64, packed: u64 },
+    Spooled { offset: u64, packed: u64, crc: u32 },
 }
 
 /// Writes the package.
@@ -53,9 +53,11 @@ pub fn run(
         for run in place {
             match run {
                 Place::Kept(kept) => copy_kept(connection, kept, &mut writer)?,
-                Place::Spooled { offset, packed } => {
-                    spool.copy(*offset, *packed, &mut buffer, &mut writer)?
-                }
+                Place::Spooled {
+                    offset,
+                    packed,
+                    crc,
+                } => spool.copy(*offset, *packed, *crc, &mut buffer, &mut writer)?,
             }
         }
         writer.end_entry().map_err(stopped)?;
@@ -196,6 +198,7 @@ impl Spool<'_> {
         Ok(Place::Spooled {
             offset,
             packed: data.len() as u64,
+            crc: crc32fast::hash(data),
         })
     }
 
@@ -203,6 +206,7 @@ impl Spool<'_> {
         &mut self,
         offset: u64,
         packed: u64,
+        crc: u32,
         buffer: &mut [u8],
         writer: &mut PackageWriter<'_>,
     ) -> Result<(), StoreError> {
@@ -211,14 +215,21 @@ impl Spool<'_> {
         };
         file.seek(SeekFrom::Start(offset))?;
         let mut rest = file.take(packed);
+        let mut found = crc32fast::Hasher::new();
         loop {
             let read = rest.read(buffer)?;
             if read == 0 {
-                return Ok(());
+                break;
             }
-            writer
-                .run(buffer.get(..read).unwrap_or_default())
-                .map_err(|_| StoreError::Stopped)?;
+            let bytes = buffer.get(..read).unwrap_or_default();
+            found.update(bytes);
+            writer.run(bytes).map_err(|_| StoreError::Stopped)?;
         }
+        if found.finalize() == crc {
+            return Ok(());
+        }
+        Err(StoreError::Damaged(
+            "what was deflated is not what was written to its temporary file".to_owned(),
+        ))
     }
 }

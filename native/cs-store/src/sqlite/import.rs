@@ -8,7 +8,8 @@ use sha2::{Digest, Sha256};
 
 use super::commit::{Author, close};
 use super::content::ContentWriter;
-use super::edit::{Edit, NewDocument, between};
+use super::edit::{Edit, NewDocument, OldDocument, between};
+use super::seal::{DocumentRow, PartRow, VersionSeal};
 use super::seen::Seen;
 use super::{int, schema};
 use crate::{Change, ChangeKind, ImportOutcome, LastCheck, StoreError};
@@ -51,6 +52,7 @@ fn transact(
             version: int(newest.0 + 1),
             dry: author.is_none(),
             outcome: ImportOutcome::default(),
+            seal: VersionSeal::default(),
             on_change,
         },
         place: Place::Between,
@@ -64,6 +66,9 @@ fn transact(
     }
     import.finish()?;
     let outcome = import.edit.outcome;
+    if outcome.changed {
+        import.edit.seal.write(&transaction, int(newest.0 + 1))?;
+    }
     // A log that was long before is not made longer and longer.
     if log_is_long && outcome.changed {
         schema::copy_log_by_itself(&transaction, true)?;
@@ -104,6 +109,8 @@ struct NewPart {
     head: Option<Vec<u8>>,
     tail: Option<Vec<u8>>,
     content: Option<i64>,
+    /// Hash and length of the content.
+    sealed: Option<([u8; 32], u64)>,
 }
 
 impl Import<'_> {
@@ -205,6 +212,7 @@ impl Import<'_> {
                     head: None,
                     tail: None,
                     content,
+                    sealed: Some((hash.0, length)),
                 }
             }
             Place::Set {
@@ -217,6 +225,7 @@ impl Import<'_> {
                 head: Some(head),
                 tail: Some(tail.unwrap_or_default()),
                 content: None,
+                sealed: None,
             },
             _ => return Err(StoreError::Malformed("a part that ends in a document")),
         };
@@ -231,7 +240,7 @@ impl Import<'_> {
         let Some(mut document) = document.take() else {
             return Err(StoreError::Malformed("a document that did not begin"));
         };
-        let (digest, length) = document.digest.clone().finish(&document.tail);
+        let mut row = document.row(0);
         let old = self.edit.find(&document.id)?;
         if let Some(old) = &old {
             // What was seen before, or was made by this very import, is a second document of one name.
@@ -240,13 +249,13 @@ impl Import<'_> {
                     id: Box::new(document.id.clone()),
                 });
             }
-            if old.digest == digest && old.position > self.last_position {
-                self.last_position = old.position;
-                return self.edit.forget_items(&document);
+            if old.row.is_like(&row) && old.row.position > self.last_position {
+                self.last_position = old.row.position;
+                return self.keep(old, row, &document);
             }
         }
-        let position = match &old {
-            Some(old) if old.position > self.last_position => old.position,
+        row.position = match &old {
+            Some(old) if old.row.position > self.last_position => old.row.position,
             _ if self.at_end => between(self.last_position, None),
             _ => {
                 let next = self.edit.position_of_next(self.last_position)?;
@@ -254,12 +263,30 @@ impl Import<'_> {
                 between(self.last_position, next)
             }
         };
-        self.last_position = position;
-        let new = self
-            .edit
-            .replace(&mut document, old.as_ref(), position, digest, length)?;
+        self.last_position = row.position;
+        let new = self.edit.replace(&mut document, old.as_ref(), &row)?;
         self.seen.mark(new);
         Ok(())
+    }
+
+    /// A document stays as it is. The row of an earlier release is sealed now that its content is known.
+    fn keep(
+        &mut self,
+        old: &OldDocument,
+        new: DocumentRow,
+        document: &NewDocument,
+    ) -> Result<(), StoreError> {
+        self.edit.seal.document(&DocumentRow {
+            position: old.row.position,
+            ..new
+        });
+        if old.row.seal.is_none() {
+            self.edit
+                .db
+                .prepare_cached("UPDATE document SET seal = ?1 WHERE id = ?2")?
+                .execute(params![new.seal, old.id])?;
+        }
+        self.edit.forget_items(document)
     }
 
     fn finish(&mut self) -> Result<(), StoreError> {
@@ -295,6 +322,15 @@ impl Import<'_> {
 
     /// Compares the parts, which are few, with those that are there.
     fn parts(&mut self) -> Result<(), StoreError> {
+        for (position, part) in self.parts.iter().enumerate() {
+            self.edit.seal.part(&PartRow {
+                position: int(position as u64),
+                name: &part.name,
+                head: part.head.as_deref(),
+                tail: part.tail.as_deref(),
+                content: part.sealed,
+            });
+        }
         type Row = (String, Option<Vec<u8>>, Option<Vec<u8>>, Option<i64>);
         let old: Vec<Row> = {
             let mut statement = self.edit.db.prepare_cached(

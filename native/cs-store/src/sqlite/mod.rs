@@ -7,10 +7,12 @@ mod deflate;
 mod edit;
 mod export;
 mod fault;
+mod head;
 mod import;
 mod layout;
 mod put;
 mod schema;
+mod seal;
 mod seen;
 mod snapshot;
 
@@ -29,6 +31,7 @@ use crate::{
     StoreError, StoredRequest,
 };
 use commit::Author;
+use head::Head;
 
 /// How long a change waits for another one to end.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -40,6 +43,7 @@ const SPARE_READERS: usize = 4;
 pub struct SqliteStore {
     path: PathBuf,
     kind: StoreKind,
+    head: Head,
     writer: Mutex<Connection>,
     readers: Arc<Mutex<Vec<Connection>>>,
     version: AtomicU64,
@@ -49,24 +53,26 @@ pub struct SqliteStore {
 
 impl SqliteStore {
     /// Opens the store in a file. A missing or empty file becomes a store that holds `initial` as version 1; so does one whose
-    /// making was cut short.
+    /// making was cut short. A file beside it, with the ending `head`, remembers the version that was committed last.
     ///
     /// # Errors
-    /// [`StoreError::TooNew`] for a newer format, [`StoreError::Damaged`] for a file that is no store or another one; the file is
-    /// left as it is then.
+    /// [`StoreError::TooNew`] for a newer format, [`StoreError::Damaged`] for a file that is no store or another one,
+    /// [`StoreError::Behind`] for one that is older than what was committed, or gone; the file is left as it is then.
     pub fn open(
         path: &Path,
         kind: StoreKind,
         initial: &dyn Fn() -> Vec<PackageEvent>,
         commit: &CommitInfo,
     ) -> Result<Self, StoreError> {
-        let (writer, _) = schema::open_writer(path, kind)?;
+        let head = Head::of(path)?;
+        let (writer, _) = schema::open_writer(path, kind, &head)?;
         let newest = |writer: &Connection| -> Result<Option<i64>, StoreError> {
             Ok(writer.query_row("SELECT max(version) FROM commit_log", [], |row| row.get(0))?)
         };
         let store = Self {
             path: path.to_owned(),
             kind,
+            head,
             version: AtomicU64::new(newest(&writer)?.map_or(0, unsigned)),
             writer: Mutex::new(writer),
             readers: Arc::default(),
@@ -91,6 +97,7 @@ impl SqliteStore {
             drop(writer);
             store.version.store(outcome.version.0, Ordering::Release);
         }
+        store.head.remember(store.version());
         Ok(store)
     }
 
@@ -122,9 +129,11 @@ impl SqliteStore {
         snapshot::Reader::begin(&self.path, Arc::clone(&self.readers))
     }
 
+    /// Tells of a commit; the caller still holds the connection that made it.
     fn keep(&self, outcome: &ImportOutcome, commit: Option<&CommitInfo>) {
         if outcome.changed && commit.is_some() {
             self.version.store(outcome.version.0, Ordering::Release);
+            self.head.remember(outcome.version);
         }
     }
 }

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use super::commit::{Author, close};
 use super::content::ContentWriter;
 use super::edit::{Edit, NewDocument, NewItem as Row, OldDocument};
+use super::seal::{VersionSeal, damaged};
 use super::{int, unsigned};
 use crate::{ImportOutcome, NewItem, StoreError};
 
@@ -19,15 +20,21 @@ pub fn run(
     item: &NewItem<'_>,
 ) -> Result<ImportOutcome, StoreError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let before = VersionSeal::read(&transaction)?;
     let mut edit = Edit {
         db: &transaction,
         version: int(newest.0 + 1),
         dry: author.is_none(),
         outcome: ImportOutcome::default(),
+        seal: before.unwrap_or_default(),
         on_change: &mut |_| Ok(()),
     };
     put(&mut edit, item)?;
-    let outcome = edit.outcome;
+    let (outcome, version) = (edit.outcome, edit.version);
+    // What was not sealed before is not known well enough to be sealed now.
+    if outcome.changed && before.is_some() {
+        edit.seal.write(&transaction, version)?;
+    }
     close(transaction, newest, author, outcome, item.last_check)
 }
 
@@ -73,13 +80,12 @@ fn put(edit: &mut Edit<'_>, item: &NewItem<'_>) -> Result<(), StoreError> {
         None => rows.push((row(Vec::new()), hash, length)),
     }
     for (mut row, hash, length) in rows {
-        row.position = int(document.digest.item(&row.lead, &hash.0, length));
+        row.position = document.add(&row.key, row.signature, &row.lead, &hash, length);
         document.items.push(row);
     }
-    let (digest, length) = document.digest.clone().finish(&tail);
     document.end(tail);
     let position = match &old {
-        Some(old) => old.position,
+        Some(old) => old.row.position,
         None => {
             let last: i64 = edit.db.query_row(
                 "SELECT coalesce(max(position), 0) FROM document WHERE last IS NULL",
@@ -89,7 +95,11 @@ fn put(edit: &mut Edit<'_>, item: &NewItem<'_>) -> Result<(), StoreError> {
             edit.position_after(last)?
         }
     };
-    edit.replace(&mut document, old.as_ref(), position, digest, length)?;
+    if let Some(old) = &old {
+        edit.seal.document(&old.row);
+    }
+    let row = document.row(position);
+    edit.replace(&mut document, old.as_ref(), &row)?;
     Ok(())
 }
 
@@ -119,9 +129,15 @@ fn stored(
         };
         Ok((item, ContentHash(row.get(4)?), unsigned(row.get(5)?)))
     })?;
-    Ok((
-        NewDocument::new(id.clone(), head),
-        rows.collect::<Result<_, _>>()?,
-        tail,
-    ))
+    let rows: Rows = rows.collect::<Result<_, _>>()?;
+    // What is damaged is not carried into the next version.
+    let mut whole = NewDocument::new(id.clone(), head.clone());
+    for (row, hash, length) in &rows {
+        whole.add(&row.key, row.signature, &row.lead, hash, *length);
+    }
+    whole.end(tail.clone());
+    if !old.row.is_like(&whole.row(old.row.position)) {
+        return Err(damaged(&id.text()));
+    }
+    Ok((NewDocument::new(id.clone(), head), rows, tail))
 }

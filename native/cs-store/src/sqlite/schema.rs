@@ -3,10 +3,12 @@
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 
-use cs_model::StoreKind;
+use cs_model::{StoreKind, Version};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension};
 
-use super::int;
+use super::head::Head;
+use super::{int, unsigned};
 use crate::StoreError;
 
 /// Says that a file is a store of this product ("CsVt").
@@ -30,12 +32,12 @@ CREATE TABLE request (name TEXT PRIMARY KEY, principal TEXT NOT NULL, cmdlet TEX
 CREATE TABLE content (id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, length INTEGER NOT NULL, data BLOB);
 CREATE TABLE piece (content INTEGER NOT NULL, number INTEGER NOT NULL, crc INTEGER NOT NULL, data BLOB NOT NULL, PRIMARY KEY (content, number));
 CREATE TABLE part (id INTEGER PRIMARY KEY, position INTEGER NOT NULL, name TEXT NOT NULL, head BLOB, tail BLOB, content INTEGER, first INTEGER NOT NULL, last INTEGER);
-CREATE TABLE document (id INTEGER PRIMARY KEY, position INTEGER NOT NULL, key TEXT NOT NULL, digest BLOB NOT NULL, length INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER, head BLOB NOT NULL, tail BLOB NOT NULL);
+CREATE TABLE document (id INTEGER PRIMARY KEY, position INTEGER NOT NULL, key TEXT NOT NULL, digest BLOB NOT NULL, length INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER, head BLOB NOT NULL, tail BLOB NOT NULL, seal BLOB);
 CREATE UNIQUE INDEX document_key ON document (key) WHERE last IS NULL;
 CREATE INDEX document_order ON document (position) WHERE last IS NULL;
 CREATE TABLE item (document INTEGER NOT NULL, position INTEGER NOT NULL, key TEXT NOT NULL, signature BLOB, content INTEGER NOT NULL, lead BLOB NOT NULL, PRIMARY KEY (document, position)) WITHOUT ROWID;
 CREATE UNIQUE INDEX item_key ON item (document, key);
-CREATE TABLE run_cache (id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, length INTEGER NOT NULL, packed INTEGER NOT NULL, crc INTEGER NOT NULL, packed_crc INTEGER NOT NULL, data BLOB NOT NULL);
+CREATE TABLE run_cache (id INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, length INTEGER NOT NULL, packed INTEGER NOT NULL, crc INTEGER NOT NULL, packed_crc INTEGER NOT NULL, data BLOB NOT NULL, row_crc INTEGER);
 ";
 
 /// What makes the next format of each one, from the first on.
@@ -45,26 +47,39 @@ const UPGRADES: &[&str] = &[
 ];
 
 /// Opens the connection that writes, and makes the tables in a new file. True when the file was new.
-pub fn open_writer(path: &Path, kind: StoreKind) -> Result<(Connection, bool), StoreError> {
+pub fn open_writer(
+    path: &Path,
+    kind: StoreKind,
+    head: &Head,
+) -> Result<(Connection, bool), StoreError> {
     refuse_a_lone_log(path)?;
+    if length(path) == 0 {
+        head.compare(Version(0))?;
+    }
     create_private(path)?;
     let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    // As long as it may be refused, what is left of its log stays what it is.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     let application: i64 = connection.query_row("PRAGMA application_id", [], |row| row.get(0))?;
     let tables: i64 =
         connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))?;
     let new = application == 0 && tables == 0;
     if new {
+        head.compare(Version(0))?;
         connection.execute_batch("PRAGMA page_size = 8192; PRAGMA auto_vacuum = INCREMENTAL;")?;
     } else if application != APPLICATION {
         return Err(StoreError::Damaged(
             "the file is a database of another program".to_owned(),
         ));
     }
-    let found = if new {
-        FORMAT
-    } else {
-        check(&connection, kind)?
-    };
+    let mut found = FORMAT;
+    if !new {
+        found = check(&connection, kind)?;
+        let newest: Option<i64> =
+            connection.query_row("SELECT max(version) FROM commit_log", [], |row| row.get(0))?;
+        head.compare(Version(newest.map_or(0, unsigned)))?;
+    }
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
     connection.execute_batch(
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = FILE;",
     )?;
@@ -76,6 +91,7 @@ pub fn open_writer(path: &Path, kind: StoreKind) -> Result<(Connection, bool), S
         ))?;
     }
     upgrade(&connection, found)?;
+    add_seals(&connection)?;
     connection.execute_batch("CREATE TEMP TABLE fresh (position INTEGER PRIMARY KEY, key TEXT NOT NULL, signature BLOB, content INTEGER NOT NULL, lead BLOB NOT NULL);")?;
     Ok((connection, new))
 }
@@ -189,6 +205,20 @@ fn check(connection: &Connection, kind: StoreKind) -> Result<u32, StoreError> {
         )));
     }
     Ok(found)
+}
+
+/// Gives a store of an earlier release the columns of what shows that its rows are as they were written. They are filled by the next
+/// import; that release itself could go on with such a store.
+fn add_seals(connection: &Connection) -> Result<(), StoreError> {
+    let there: bool = connection.query_row(
+        "SELECT count(*) > 0 FROM pragma_table_info('document') WHERE name = 'seal'",
+        [],
+        |row| row.get(0),
+    )?;
+    if !there {
+        connection.execute_batch("BEGIN IMMEDIATE; ALTER TABLE document ADD COLUMN seal BLOB; ALTER TABLE run_cache ADD COLUMN row_crc INTEGER; COMMIT;")?;
+    }
+    Ok(())
 }
 
 fn kind_text(kind: StoreKind) -> &'static str {

@@ -8,7 +8,8 @@ use cs_model::{ContentHash, DocumentId, ItemKey, Uuid, Version};
 use cs_rbac::{Grant, Rights};
 use rusqlite::{Connection, OptionalExtension};
 
-use super::{SPARE_READERS, content, export, schema, unsigned};
+use super::seal::{DocumentSeal, damaged};
+use super::{SPARE_READERS, content, export, layout, schema, unsigned};
 use crate::{DocumentInfo, Item, Snapshot, StoreError};
 
 /// A reading connection inside a transaction; it goes back to the others in the end.
@@ -74,7 +75,13 @@ impl SqliteSnapshot {
         })
     }
 
-    fn items(&self, document: i64) -> Result<Vec<Item>, StoreError> {
+    /// The items of a document, checked against its seal.
+    fn items(
+        &self,
+        document: i64,
+        key: &str,
+        seal: Option<[u8; 32]>,
+    ) -> Result<Vec<Item>, StoreError> {
         let mut statement = self.reader.db()?.prepare_cached(
             "SELECT i.key, i.signature, c.hash, c.length FROM item i JOIN content c ON c.id = i.content WHERE i.document = ?1 ORDER BY i.position",
         )?;
@@ -86,7 +93,15 @@ impl SqliteSnapshot {
                 length: unsigned(row.get(3)?),
             })
         })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let items: Vec<Item> = rows.collect::<Result<_, _>>()?;
+        let mut found = DocumentSeal::default();
+        for item in &items {
+            found.item(&item.key, item.signature, &item.hash, item.length);
+        }
+        match seal {
+            Some(seal) if seal != found.finish(key) => Err(damaged(key)),
+            _ => Ok(items),
+        }
     }
 }
 
@@ -96,14 +111,14 @@ impl Snapshot for SqliteSnapshot {
     }
 
     fn documents(&self, each: &mut dyn FnMut(DocumentInfo) -> bool) -> Result<(), StoreError> {
-        let mut statement = self
-            .reader
-            .db()?
-            .prepare_cached("SELECT id, key FROM document WHERE last IS NULL ORDER BY position")?;
+        layout::check(self.reader.db()?)?;
+        let mut statement = self.reader.db()?.prepare_cached(
+            "SELECT id, key, seal FROM document WHERE last IS NULL ORDER BY position",
+        )?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             let key: String = row.get(1)?;
-            let items = self.items(row.get(0)?)?;
+            let items = self.items(row.get(0)?, &key, row.get(2)?)?;
             if !each(DocumentInfo {
                 id: DocumentId::parse(&key),
                 items,
@@ -118,16 +133,17 @@ impl Snapshot for SqliteSnapshot {
         let mut statement = self
             .reader
             .db()?
-            .prepare_cached("SELECT id FROM document WHERE key = ?1 AND last IS NULL")?;
-        let Some(row) = statement
-            .query_row([id.text()], |row| row.get(0))
-            .optional()?
-        else {
+            .prepare_cached("SELECT id, seal FROM document WHERE key = ?1 AND last IS NULL")?;
+        let text = id.text();
+        let found = statement.query_row([&text], |row| Ok((row.get(0)?, row.get(1)?)));
+        let Some((row, seal)) = found.optional()? else {
+            // It was never there, or it was lost.
+            layout::check(self.reader.db()?)?;
             return Ok(None);
         };
         Ok(Some(DocumentInfo {
             id: id.clone(),
-            items: self.items(row)?,
+            items: self.items(row, &text, seal)?,
         }))
     }
 
