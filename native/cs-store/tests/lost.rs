@@ -1,7 +1,7 @@
 //! A store that lost its end, or all of it, is told from a new one and from an older one.
 #![expect(
     clippy::unwrap_used,
-    clippy::indexing_slicing,
+    clippy::panic,
     reason = "a panic is how a test fails"
 )]
 
