@@ -1,8 +1,8 @@
 //! A retry after a lost reply returns the first result.
 
+use core::time::Duration;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use cs_contract::{CmdletManifest, ErrorId, ErrorReport, InvokeResult, Transfer};
 use cs_model::StoreKind;

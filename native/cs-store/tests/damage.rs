@@ -1,6 +1,7 @@
 //! What the file's bytes say is checked when they are read: a store that is not what was written is an error, never a wrong answer.
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     clippy::indexing_slicing,
     reason = "a panic is how a test fails"
 )]
