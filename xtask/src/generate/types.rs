@@ -16,13 +16,13 @@ pub fn files(manifests: &Manifests) -> Vec<Generated> {
         .map(|output| {
             let mut text = format!("{MARK}\n\n");
             let parts = parts(manifests, output);
-            let mut types: Vec<String> = parts
+            let mut inner: Vec<&OutputTypeManifest> = parts
                 .iter()
-                .flat_map(|part| values(manifests, part).map(value_type))
+                .flat_map(|part| values(manifests, part))
                 .collect();
-            types.sort();
-            types.dedup();
-            text.extend(types);
+            inner.sort_by_key(|output| &output.name);
+            inner.dedup_by_key(|output| &output.name);
+            text.push_str(&value_types(&inner));
             for part in parts {
                 text.push_str(&converter(manifests, part));
             }
@@ -87,16 +87,32 @@ fn parts<'a>(
     parts
 }
 
-/// The type of a value that is more than a text: it has a name, and prints and compares as the original's does. Each object is one of its
-/// own, since scripts add members to it.
-fn value_type(output: &OutputTypeManifest) -> String {
-    let property = only_property(output);
-    let shown = text::script(output.text.as_deref().unwrap_or_default());
-    format!(
-        "$script:CsVault{} = New-CsVaultValueType '{}' @'\nclass Value {{\n    [string] ${property}\n    [string] ToString() {{ return \"{shown}\" }}\n    [bool] Equals([object] $other) {{ return $null -ne $other -and ($this.{property} -eq \"$other\" -or $this.ToString() -eq \"$other\") }}\n    [int] GetHashCode() {{ return \"$($this.{property})\".ToLowerInvariant().GetHashCode() }}\n}}\n'@\n",
-        short(output),
-        output.name
-    )
+/// The types of values that are more than a text: they have a name, and print and compare as the original's do. Each object is one of its
+/// own, since scripts add members to it. Made at once, because each making costs at the prompt's first call.
+fn value_types(outputs: &[&OutputTypeManifest]) -> String {
+    if outputs.is_empty() {
+        return String::new();
+    }
+    let joined = |text: &dyn Fn(&OutputTypeManifest) -> String| {
+        let texts: Vec<String> = outputs.iter().map(|output| text(output)).collect();
+        texts.join(", ")
+    };
+    let mut text = format!(
+        "{} = New-CsVaultValueType {} @'\n",
+        joined(&|output| format!("$script:CsVault{}", short(output))),
+        joined(&|output| format!("'{}'", output.name)),
+    );
+    for output in outputs {
+        let property = only_property(output);
+        let shown = text::script(output.text.as_deref().unwrap_or_default());
+        let _infallible = writeln!(
+            text,
+            "class CsVault{} {{\n    [string] ${property}\n    [string] ToString() {{ return \"{shown}\" }}\n    [bool] Equals([object] $other) {{ return $null -ne $other -and ($this.{property} -eq \"$other\" -or $this.ToString() -eq \"$other\") }}\n    [int] GetHashCode() {{ return \"$($this.{property})\".ToLowerInvariant().GetHashCode() }}\n}}",
+            short(output)
+        );
+    }
+    text.push_str("'@\n\n");
+    text
 }
 
 /// The types of values that objects of a type have in them.
