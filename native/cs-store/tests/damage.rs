@@ -13,6 +13,7 @@ use std::path::Path;
 use cs_model::{DocumentId, ItemKey, StoreKind, Uuid};
 use cs_rbac::Rights;
 use cs_store::{Item, LastCheck, NewItem, SqliteStore, Store, StoreError};
+use sha2::{Digest, Sha256};
 use support::{Doc, commit, doc, grant, import, package};
 
 /// Documents of every kind: short, with several items, and longer than a run.
@@ -58,6 +59,11 @@ fn said(path: &Path) -> Result<Said, StoreError> {
     for doc in all() {
         let id = DocumentId::parse(&doc.name);
         let items = snapshot.document(&id)?.map(|found| found.items);
+        for item in items.iter().flatten() {
+            let mut content = Vec::new();
+            snapshot.content(&item.hash, &mut content)?;
+            assert_eq!(Sha256::digest(&content).as_slice(), item.hash.0);
+        }
         documents.push((id, items.unwrap_or_default()));
     }
     let mut listed: Vec<(DocumentId, Vec<Item>)> = Vec::new();
@@ -128,20 +134,21 @@ fn what_is_damaged_is_never_served() {
         let file = std::fs::read(folder.path().join("central.db")).unwrap();
         // The texts that no content's hash covers; signatures are those of short items.
         let signature = Uuid::from_u128("<V>one</V>".len() as u128).into_bytes();
-        let texts: [&[u8]; 7] = [
+        let texts: [&[u8]; 8] = [
             b"<DocItemSet>",
             b"</DocItemSet>",
             b"DocItemSet.xml",
             b"<DocItem Name=\"short3\"><Data>",
             b"</Data></DocItem>",
             b"Site:1",
+            b"short11",
             &signature,
         ];
         let mut places = Vec::new();
         for text in texts {
             let found = find_all(&file, text);
             assert!(!found.is_empty());
-            places.extend(found.iter().take(3).map(|at| (at + text.len() / 2, 2)));
+            places.extend(found.iter().take(6).map(|at| (at + text.len() / 2, 2)));
         }
         let (refused, same) = never_wrong(folder.path(), &before, &file, &places);
         // An index holds keys once more. Frames are not read again where deflated runs are there.

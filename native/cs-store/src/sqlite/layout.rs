@@ -98,6 +98,22 @@ pub fn check(connection: &Connection) -> Result<(), StoreError> {
     parts(connection).map(drop)
 }
 
+/// Checks that a document that was not found was never there: neither its row was lost, nor only its place in the index.
+pub fn check_absent(connection: &Connection, key: &str) -> Result<(), StoreError> {
+    check(connection)?;
+    let there: bool = connection
+        .prepare_cached(
+            "SELECT count(*) > 0 FROM document NOT INDEXED WHERE key = ?1 AND last IS NULL",
+        )?
+        .query_row([key], |row| row.get(0))?;
+    if there { Err(damaged(key)) } else { Ok(()) }
+}
+
+/// The error of an index that leads to another document.
+fn misplaced() -> StoreError {
+    StoreError::Damaged("a document is not in its place".to_owned())
+}
+
 fn documents(
     connection: &Connection,
     cutter: &mut Cutter,
@@ -107,6 +123,7 @@ fn documents(
         "SELECT digest, length, position, seal FROM document WHERE last IS NULL ORDER BY position",
     )?;
     let mut rows = statement.query([])?;
+    let mut last = HEAD;
     while let Some(row) = rows.next()? {
         let row = DocumentRow {
             digest: row.get(0)?,
@@ -114,6 +131,11 @@ fn documents(
             position: row.get(2)?,
             seal: row.get(3)?,
         };
+        // The seal holds for the places of all, so that their order is all that an index can get wrong.
+        if row.position <= last {
+            return Err(misplaced());
+        }
+        last = row.position;
         seal.document(&row);
         possible(row.length)?;
         cutter.push(Unit {
@@ -198,11 +220,15 @@ impl Part {
                     count -= 1;
                 }
                 let mut statement = connection.prepare_cached(
-                    "SELECT id, length, head, tail, digest FROM document WHERE last IS NULL AND position >= ?1 ORDER BY position",
+                    "SELECT id, length, head, tail, digest, position FROM document WHERE last IS NULL AND position >= ?1 ORDER BY position",
                 )?;
                 let mut rows = statement.query([run.position])?;
+                let mut first = run.first > 0;
                 while count > 0 {
                     let Some(row) = rows.next()? else { break };
+                    if std::mem::take(&mut first) && row.get::<_, i64>(5)? != run.position {
+                        return Err(misplaced());
+                    }
                     let (head, tail) = (row.get_ref(2)?.as_blob(), row.get_ref(3)?.as_blob());
                     let (Ok(head), Ok(tail)) = (head, tail) else {
                         break;

@@ -9,7 +9,7 @@ use super::commit::{Author, close};
 use super::content::ContentWriter;
 use super::edit::{Edit, NewDocument, NewItem as Row, OldDocument};
 use super::seal::{VersionSeal, damaged};
-use super::{int, unsigned};
+use super::{int, layout, unsigned};
 use crate::{ImportOutcome, NewItem, StoreError};
 
 /// Runs the change; without an author nothing is kept.
@@ -59,6 +59,7 @@ fn put(edit: &mut Edit<'_>, item: &NewItem<'_>) -> Result<(), StoreError> {
     let (mut document, mut rows, tail) = match &old {
         Some(old) => stored(edit, item.document, old)?,
         None => {
+            layout::check_absent(edit.db, &item.document.text())?;
             let (head, tail) = document_frame(item.document);
             (
                 NewDocument::new(item.document.clone(), head.into_bytes()),

@@ -138,7 +138,7 @@ impl Snapshot for SqliteSnapshot {
         let found = statement.query_row([&text], |row| Ok((row.get(0)?, row.get(1)?)));
         let Some((row, seal)) = found.optional()? else {
             // It was never there, or it was lost.
-            layout::check(self.reader.db()?)?;
+            layout::check_absent(self.reader.db()?, &text)?;
             return Ok(None);
         };
         Ok(Some(DocumentInfo {
@@ -153,11 +153,24 @@ impl Snapshot for SqliteSnapshot {
             .db()?
             .prepare_cached("SELECT id, length FROM content WHERE hash = ?1")?;
         let found = statement
-            .query_row([&hash.0], |row| Ok((row.get(0)?, unsigned(row.get(1)?))))
+            .query_row([&hash.0], |row| {
+                Ok((row.get::<_, i64>(0)?, unsigned(row.get(1)?)))
+            })
             .optional()?;
         let Some((id, length)) = found else {
             return Err(StoreError::Damaged(format!("content {hash} is missing")));
         };
+        // The row itself is asked, not the index that led to it.
+        let of_row: [u8; 32] = self
+            .reader
+            .db()?
+            .prepare_cached("SELECT hash FROM content WHERE id = ?1")?
+            .query_row([id], |row| row.get(0))?;
+        if of_row != hash.0 {
+            return Err(StoreError::Damaged(format!(
+                "content {hash} is not found where it was"
+            )));
+        }
         content::read(self.reader.db()?, id, 0, length, &mut |piece| {
             to.write_all(piece).map_err(|_| StoreError::Stopped)
         })
