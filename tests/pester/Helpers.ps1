@@ -9,7 +9,8 @@ $script:Pwsh = (Get-Process -Id $PID).Path
 function Find-TestExecutable {
     if ($env:CSVAULT_EXE) { return $env:CSVAULT_EXE }
     $name = if ($script:OnWindows) { 'csvault.exe' } else { 'csvault' }
-    $path = [System.IO.Path]::Combine($script:Root, 'target', 'debug', $name)
+    $target = if ($env:CARGO_TARGET_DIR) { $env:CARGO_TARGET_DIR } else { 'target' }
+    $path = [System.IO.Path]::Combine($script:Root, $target, 'debug', $name)
     if (-not (Test-Path $path)) { throw "build the executable first: cargo build -p csvault" }
     return $path
 }

@@ -71,10 +71,10 @@ Describe 'The service behind the module' {
         $Error.Count | Should -Be 0
     }
     It 'says what is missing when the executable is not there' {
+        $exe = $env:CSVAULT_EXE
         $env:CSVAULT_EXE = "$script:Folder/no-such-csvault"
         $record = Get-ErrorOf { Get-CsAdminRole }
-        $env:CSVAULT_EXE = $null
-        $env:CSVAULT_EXE = Find-TestExecutable
+        $env:CSVAULT_EXE = $exe
         $record.FullyQualifiedErrorId | Should -BeExactly 'HostUnavailable,Get-CsAdminRole'
         $record.Exception.Message | Should -Match 'no-such-csvault'
     }

@@ -2,44 +2,9 @@
 #![cfg(unix)]
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-use std::process::{Command, Output};
+use prompt::{Prompt, text};
 
-use cs_testkit::Home;
-
-/// A home whose service was started by its client, and is stopped with it.
-struct Prompt(Home);
-
-impl Prompt {
-    fn new() -> Self {
-        Self(Home::new(env!("CARGO_BIN_EXE_csvault")))
-    }
-
-    fn command(&self, words: &[&str]) -> Command {
-        self.0.command(&[&["run"], words].concat())
-    }
-
-    fn run(&self, words: &[&str]) -> Output {
-        self.command(words).output().unwrap()
-    }
-
-    /// Runs what must succeed, and returns its standard output.
-    fn well(&self, words: &[&str]) -> String {
-        let output = self.run(words);
-        let said = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(0), "{words:?}: {said}");
-        text(&output.stdout)
-    }
-}
-
-impl Drop for Prompt {
-    fn drop(&mut self) {
-        let _never_started = self.0.command(&["stop"]).output();
-    }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
+mod prompt;
 
 #[test]
 fn no_object_is_an_empty_array() {

@@ -1,96 +1,18 @@
 //! `csvault run`, from the words of a command line to files and exit codes.
 #![cfg(unix)]
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a panic is how a test fails"
-)]
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use std::io::{Read, Write};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Stdio;
 
-use cs_testkit::{Home, skipped};
+use cs_testkit::skipped;
+use prompt::{Prompt, text};
 use serde_json::Value;
 
-/// A home whose service was started by its client, and is stopped with it.
-struct Prompt(Home);
-
-impl Prompt {
-    fn new() -> Self {
-        Self(Home::new(env!("CARGO_BIN_EXE_csvault")))
-    }
-
-    fn command(&self, words: &[&str]) -> Command {
-        let mut all = vec!["run"];
-        all.extend(words);
-        self.0.command(&all)
-    }
-
-    fn run(&self, words: &[&str]) -> Output {
-        self.command(words).output().unwrap()
-    }
-
-    /// Runs what must succeed, and returns its standard output.
-    fn well(&self, words: &[&str]) -> String {
-        let output = self.run(words);
-        assert_eq!(
-            output.status.code(),
-            Some(0),
-            "{words:?}: {}",
-            text(&output.stderr)
-        );
-        text(&output.stdout)
-    }
-
-    /// Runs what must fail, and returns what it said.
-    fn badly(&self, words: &[&str], code: i32) -> String {
-        let output = self.run(words);
-        assert_eq!(output.status.code(), Some(code), "{words:?}: {output:?}");
-        text(&output.stderr)
-    }
-
-    fn json(&self, words: &[&str]) -> Value {
-        let mut all = vec!["--output", "json"];
-        all.extend(words);
-        serde_json::from_str(&self.well(&all)).unwrap()
-    }
-
-    fn read(&self, name: &str) -> Vec<u8> {
-        std::fs::read(self.0.beside(name)).unwrap()
-    }
-
-    fn write(&self, name: &str, content: &[u8]) {
-        std::fs::write(self.0.beside(name), content).unwrap();
-    }
-
-    /// The topology of the store with a change in it, in a file.
-    fn changed_topology(&self, name: &str) {
-        let xml = self.well(&["Get-CsTopology", "-AsXml"]);
-        let changed = xml.replace("AllowAllDomains=\"false\"", "AllowAllDomains=\"true\"");
-        assert_ne!(xml, changed);
-        self.write(name, changed.as_bytes());
-    }
-
-    fn version(&self) -> u64 {
-        let output = self.0.command(&["status", "--json"]).output().unwrap();
-        serde_json::from_slice::<Value>(&output.stdout).unwrap()["storeVersion"]
-            .as_u64()
-            .unwrap()
-    }
-}
-
-impl Drop for Prompt {
-    fn drop(&mut self) {
-        let _never_started = self.0.command(&["stop"]).output();
-    }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
+mod prompt;
 
 #[test]
 fn roles_are_found_by_every_parameter() {
