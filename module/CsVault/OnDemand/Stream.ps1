@@ -94,7 +94,8 @@ function script:Stop-CsVaultCall($Cmdlet, $Report, $Source) {
 
 # A request is one frame.
 function script:Assert-CsVaultSize($Cmdlet, [string] $Request) {
-    if ([System.Text.Encoding]::UTF8.GetByteCount($Request) -lt 1048500) { return }
+    # Two braces close it.
+    if ([System.Text.Encoding]::UTF8.GetByteCount($Request) + 2 -le 1048576) { return }
     $name = $Cmdlet.MyInvocation.MyCommand.Name
     Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport LimitExceeded "The parameters of $name are more than the 1048576 bytes that a request may have." Cmdlet $name 'Give less at a time; nothing was sent.')
 }
