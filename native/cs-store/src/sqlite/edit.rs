@@ -372,7 +372,7 @@ impl Edit<'_> {
         .map_err(|()| StoreError::Stopped)
     }
 
-    /// Ends a row with the version before this one; a row of this version goes away whole.
+    /// Ends a row of an earlier version with the one before this; a row of this version is never closed.
     pub fn close_document(&self, id: i64) -> Result<(), StoreError> {
         self.db
             .prepare_cached("UPDATE document SET last = ?1 WHERE id = ?2")?

@@ -230,7 +230,7 @@ impl Service {
         }
     }
 
-    /// The same from a thread that may wait.
+    /// The caller as it is now, asked of the system: for a thread that may wait.
     #[must_use]
     pub fn caller_now(&self, peer: &Peer) -> Arc<Caller> {
         match &peer.caller {
