@@ -1,6 +1,8 @@
 //! An import: one transaction in which documents are compared with what is there as they stream by. Documents that are the same to the
 //! byte are left alone; nothing is kept in memory but one document's short items.
 
+use std::path::Path;
+
 use cs_archive::{PackageEvent, PartRole};
 use cs_model::{ContentHash, DocumentId, Version};
 use rusqlite::{Connection, TransactionBehavior, params};
@@ -23,16 +25,14 @@ pub fn run(
     on_change: &mut dyn FnMut(&Change) -> Result<(), ()>,
     last_check: LastCheck<'_>,
 ) -> Result<ImportOutcome, StoreError> {
-    // What is committed is in the log, and safe. That it also goes into the file can wait for the next commit, which is mostly that of
-    // an idle service.
-    let long = schema::log_is_long(connection);
-    schema::copy_log_by_itself(connection, false)?;
-    let outcome = transact(
-        connection, newest, author, long, next, on_change, last_check,
-    );
-    // What was committed stays so, whatever becomes of this.
-    let _the_log_only_grows = schema::copy_log_by_itself(connection, true);
-    outcome
+    let long = connection
+        .path()
+        .is_some_and(|path| schema::log_is_long(Path::new(path)));
+    schema::without_copying_the_log(connection, |connection| {
+        transact(
+            connection, newest, author, long, next, on_change, last_check,
+        )
+    })
 }
 
 fn transact(

@@ -227,10 +227,12 @@ impl Store for SqliteStore {
             cmdlet: &cmdlet,
             commit,
         };
-        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let unchanged = ImportOutcome::default();
-        let check = LastCheck(&|| Ok(()));
-        commit::close(transaction, self.version(), Some(author), unchanged, check).map(drop)
+        schema::without_copying_the_log(&mut writer, |writer| {
+            let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let unchanged = ImportOutcome::default();
+            let check = LastCheck(&|| Ok(()));
+            commit::close(transaction, self.version(), Some(author), unchanged, check).map(drop)
+        })
     }
 
     fn request(&self, _: &Grant, key: &str) -> Result<Option<StoredRequest>, StoreError> {
@@ -252,7 +254,7 @@ impl Store for SqliteStore {
 
     fn prepare_exports(&self, budget: u64) -> Result<u64, StoreError> {
         let version = self.version().0;
-        if self.prepared.load(Ordering::Acquire) == version {
+        if self.prepared.load(Ordering::Acquire) == version && !schema::log_is_long(&self.path) {
             return Ok(0);
         }
         let reader = self.reader()?;

@@ -109,6 +109,8 @@ fn open(path: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
     connection.set_prepared_statement_cache_capacity(64);
+    // Otherwise a statement is compiled anew whenever its parameters change, to look for a better plan.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.execute_batch("PRAGMA cache_size = -2048; PRAGMA mmap_size = 0; PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;")?;
     Ok(connection)
 }
@@ -120,11 +122,22 @@ pub fn copy_log_by_itself(connection: &Connection, copy: bool) -> Result<(), Sto
     Ok(())
 }
 
-/// True when the log holds more than it should keep.
-pub fn log_is_long(connection: &Connection) -> bool {
-    connection
-        .path()
-        .is_some_and(|path| length(&log_of(Path::new(path))) > LONG_LOG)
+/// Does something whose commits do not copy the log. What is committed is in the log, and safe. That it also goes into the file can
+/// wait for the next commit, which is mostly that of an idle service.
+pub fn without_copying_the_log<T>(
+    connection: &mut Connection,
+    work: impl FnOnce(&mut Connection) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    copy_log_by_itself(connection, false)?;
+    let outcome = work(connection);
+    // What was committed stays so, whatever becomes of this.
+    let _the_log_only_grows = copy_log_by_itself(connection, true);
+    outcome
+}
+
+/// True when the log of a store's file holds more than it should keep.
+pub fn log_is_long(store: &Path) -> bool {
+    length(&log_of(store)) > LONG_LOG
 }
 
 fn length(path: &Path) -> u64 {
