@@ -1,7 +1,6 @@
 //! From a call to its handler: name, decision, parameters, audit.
 
 use std::cell::RefCell;
-use std::fs::File;
 use std::sync::{Arc, Mutex};
 
 use cs_contract::{CmdletManifest, Effect, ErrorId, ErrorReport, InvokeResult, Reach, Record};
@@ -12,6 +11,7 @@ use cs_store::{CommitInfo, RequestKey, Store, StoreError};
 use crate::audit::CallLog;
 use crate::cmdlets;
 use crate::fault::{Fault, from_denial, from_stopped, from_store, is_about_one_thing, sentence};
+use crate::known::KnownPackages;
 use crate::parameters::Parameters;
 use crate::retry::{Turns, check_call, fingerprint};
 use crate::roles::{RoleCache, RoleSet};
@@ -66,13 +66,12 @@ impl Running<'_> {
         self.notes.borrow_mut().push(what);
     }
 
-    /// The bytes that the client sent, at their start.
-    pub fn input(&mut self) -> Result<File, Fault> {
-        let received = match self.received.take() {
-            Some(received) => received,
-            None => self.io.input()?,
-        };
-        Ok(received.file)
+    /// The bytes that the client sent.
+    pub fn input(&mut self) -> Result<Received, Fault> {
+        match self.received.take() {
+            Some(received) => Ok(received),
+            None => self.io.input(),
+        }
     }
 
     /// What a commit of this call says of itself.
@@ -119,6 +118,7 @@ pub struct Engine {
     /// Held by whoever changes roles, so that two who do it at once need not try again and again.
     pub(crate) role_changes: Mutex<()>,
     turns: Turns,
+    pub(crate) known: KnownPackages,
 }
 
 impl Engine {
@@ -133,6 +133,7 @@ impl Engine {
             local_roles: RoleCache::new(StoreKind::Local),
             role_changes: Mutex::default(),
             turns: Turns::default(),
+            known: KnownPackages::default(),
         })
     }
 

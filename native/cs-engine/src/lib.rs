@@ -8,6 +8,7 @@ mod engine;
 mod fault;
 mod initial;
 mod item;
+mod known;
 mod nearest;
 mod parameters;
 mod retry;

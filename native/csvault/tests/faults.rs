@@ -126,6 +126,31 @@ fn a_store_that_was_lost_stops_the_start_until_that_is_accepted() {
     assert!(host.stop().success());
 }
 
+#[test]
+fn a_known_package_is_read_again_when_the_store_is_not_what_it_was() {
+    let (_, new) = two_packages();
+    for damage in [
+        "UPDATE document SET digest = zeroblob(32) WHERE id = (SELECT max(id) FROM document)",
+        "DELETE FROM document WHERE id = (SELECT min(id) FROM document WHERE last IS NULL)",
+    ] {
+        let home = home();
+        let host = home.start();
+        let mut client = host.client();
+        assert_eq!(import(&mut client, &new)["result"]["version"], json!(2));
+        assert!(import(&mut client, &new)["result"]["version"].is_null());
+        let file = rusqlite::Connection::open(home.path().join("central.db")).unwrap();
+        assert_eq!(file.execute(damage, []).unwrap(), 1);
+        drop(file);
+        assert_eq!(
+            import(&mut client, &new)["result"]["version"],
+            json!(3),
+            "{damage}"
+        );
+        assert!(client.export() == new, "{damage}");
+        assert!(host.stop().success());
+    }
+}
+
 /// Imports under a tracer that kills the service at its n-th call of a kind, in any of its threads. True when the import was
 /// answered before.
 fn import_until_killed(home: &Home, call: &str, at: u32, package: &[u8]) -> bool {

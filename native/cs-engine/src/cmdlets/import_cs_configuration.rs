@@ -3,20 +3,21 @@
 use std::cell::RefCell;
 
 use cs_archive::{PackageEvent, PackageReader, PackageSummary};
-use cs_contract::{ErrorId, ErrorReport, InvokeResult, Record};
-use cs_model::{ItemKey, Role, StoreKind, shown};
+use cs_contract::{InvokeResult, Record};
+use cs_model::{ItemKey, StoreKind, shown};
 use cs_rbac::{Caller, Question};
 use cs_store::{Change, ChangeKind, ImportOutcome, LastCheck, StoreError};
 
 use crate::audit::CallLog;
 use crate::engine::{Engine, Handler, Running};
 use crate::fault::{Fault, from_denial_of_roles, from_read, from_stopped, from_store};
+use crate::known::KnownPackage;
 use crate::retry::remembered;
 use crate::roles::change::{check_result, check_standard};
 use crate::roles::diff::{RoleEdit, told};
 use crate::roles::document::NO_DOMAIN;
-use crate::roles::{ROLES_BYTES, parse_roles, predefined, roles_document};
-use crate::{CallIo, Directory, Stopped};
+use crate::roles::{RolesInPackage, predefined};
+use crate::{CallIo, Received, Stopped};
 
 pub const HANDLER: Handler = Handler { inline: false, run };
 
@@ -24,7 +25,16 @@ fn run(call: &mut Running<'_>) -> Result<InvokeResult, Fault> {
     if let Some(result) = remembered(call)? {
         return Ok(result);
     }
-    let file = call.input()?;
+    let Received { file, sha256 } = call.input()?;
+    // A plan reads its package whatever is known: it is how a package is checked.
+    if !call.what_if
+        && let Some(known) =
+            call.engine
+                .known
+                .newest(call.kind, &sha256, call.store(), &call.grant, &*call.io)
+    {
+        return again(call, &known);
+    }
     let reader =
         PackageReader::open(file, call.engine.parts.limits).map_err(|error| from_read(&error))?;
     let commit = (!call.what_if).then(|| call.commit("Import of a package".to_owned()));
@@ -39,7 +49,7 @@ fn run(call: &mut Running<'_>) -> Result<InvokeResult, Fault> {
         log: call.log,
         notes: &call.notes,
         summary: PackageSummary::default(),
-        roles: RolesDocument::default(),
+        roles: RolesInPackage::default(),
         bytes: 0,
         told: 0,
         fault: None,
@@ -54,14 +64,17 @@ fn run(call: &mut Running<'_>) -> Result<InvokeResult, Fault> {
     let import = import.into_inner();
     match outcome {
         Ok(outcome) => {
-            let (io, summary, roles) = (import.io, import.summary, import.roles);
-            let force = call.parameters.switch("Force");
-            let mut warnings = summary.warnings;
-            if call.kind == StoreKind::Central {
-                warnings.extend(about_roles(call.engine.parts.directory.as_ref(), &roles));
-            }
+            let package = KnownPackage {
+                sha256,
+                version: outcome.version,
+                warnings: import.summary.warnings,
+                roles: import.roles,
+            };
             let version = (outcome.changed && !call.what_if).then_some(outcome.version.0);
-            let heard = report(io, call.kind, call.what_if, force, warnings, &outcome);
+            let heard = report(call, &package, &outcome);
+            if !call.what_if {
+                call.engine.known.keep(call.kind, package);
+            }
             // A client that does not hear of a change that is made changes nothing about the outcome.
             if version.is_none() {
                 heard.map_err(from_stopped)?;
@@ -76,6 +89,19 @@ fn run(call: &mut Running<'_>) -> Result<InvokeResult, Fault> {
     }
 }
 
+/// The package that the newest version equals already: its second import says and decides what one that reads it would.
+fn again(call: &mut Running<'_>, package: &KnownPackage) -> Result<InvokeResult, Fault> {
+    call.engine
+        .still_allowed(call.caller, &*call.io, &call.question, call.log)?;
+    let result = call.unchanged()?;
+    let outcome = ImportOutcome {
+        version: package.version,
+        ..ImportOutcome::default()
+    };
+    report(call, package, &outcome).map_err(from_stopped)?;
+    Ok(result)
+}
+
 /// What stays with the package's reader while the store takes its events.
 struct Import<'a> {
     engine: &'a Engine,
@@ -85,7 +111,7 @@ struct Import<'a> {
     io: &'a mut dyn CallIo,
     reader: Option<PackageReader>,
     summary: PackageSummary,
-    roles: RolesDocument,
+    roles: RolesInPackage,
     question: &'a Question<'a>,
     log: &'a CallLog<'a>,
     notes: &'a RefCell<Vec<String>>,
@@ -216,87 +242,27 @@ fn action(kind: ChangeKind) -> &'static str {
     }
 }
 
-/// The roles document on its way through: roles that cannot be read must not become the roles in force.
-#[derive(Default)]
-struct RolesDocument {
-    inside: bool,
-    seen: bool,
-    found: Option<Vec<Role>>,
-    item: Vec<u8>,
-}
-
-impl RolesDocument {
-    fn look_at(&mut self, event: &PackageEvent) -> Result<(), Fault> {
-        match event {
-            PackageEvent::DocumentStart { id, .. } => {
-                self.inside = *id == roles_document();
-                self.seen |= self.inside;
-            }
-            PackageEvent::DocumentEnd { .. } => self.inside = false,
-            PackageEvent::ItemChunk(chunk) if self.inside => {
-                if (self.item.len() + chunk.len()) as u64 > ROLES_BYTES {
-                    let what = format!("The roles document is longer than {ROLES_BYTES} bytes.");
-                    return Err(ErrorReport::new(ErrorId::LimitExceeded, what)
-                        .on("Document", roles_document().text()));
-                }
-                self.item.extend_from_slice(chunk);
-            }
-            PackageEvent::ItemEnd { .. } if self.inside => {
-                let roles = parse_roles(&std::mem::take(&mut self.item))?;
-                if self.found.replace(roles).is_some() {
-                    let what = "The roles document is refused: it holds several items.";
-                    return Err(ErrorReport::new(ErrorId::PackageRefused, what)
-                        .on("Document", roles_document().text()));
-                }
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-}
-
-/// What an administrator should know about the roles of a package.
-fn about_roles(directory: &dyn Directory, roles: &RolesDocument) -> Option<String> {
-    let Some(found) = roles.found.as_ref().filter(|_| roles.seen) else {
-        return Some("The package holds no roles; the predefined roles are in force.".to_owned());
-    };
-    // Groups of another machine have other identifiers, and names alone make nobody a member.
-    let elsewhere: Vec<&str> = found
-        .iter()
-        .filter(|role| role.bound)
-        .filter(|role| {
-            let group = directory.group(role.identity.as_str()).ok().flatten();
-            group.and_then(|group| group.sid).as_deref() != Some(role.sid.as_str())
-        })
-        .map(|role| role.identity.as_str())
-        .collect();
-    (!elsewhere.is_empty()).then(|| {
-        format!(
-            "Roles that are tied to groups of another machine have no members here: {}. Tie predefined roles with Update-CsAdminRole and others with Set-CsAdminRole -Identity.",
-            elsewhere.join(", ")
-        )
-    })
-}
-
 fn report(
-    io: &mut dyn CallIo,
-    kind: StoreKind,
-    what_if: bool,
-    force: bool,
-    warnings: Vec<String>,
+    call: &mut Running<'_>,
+    package: &KnownPackage,
     outcome: &ImportOutcome,
 ) -> Result<(), Stopped> {
-    for text in warnings {
-        io.record(if force {
+    let force = call.parameters.switch("Force");
+    let about_roles = match call.kind {
+        StoreKind::Central => package.roles.remark(call.engine.parts.directory.as_ref()),
+        StoreKind::Local => None,
+    };
+    for text in package.warnings.iter().cloned().chain(about_roles) {
+        call.io.record(if force {
             Record::Verbose { text }
         } else {
             Record::Warning { text }
         })?;
     }
-    let name = kind.display_name();
+    let name = call.kind.display_name();
     let (added, altered, removed) = (outcome.added, outcome.altered, outcome.removed);
     let counts = format!("{added} added, {altered} changed, {removed} removed");
-    let text = match (what_if, outcome.changed) {
+    let text = match (call.what_if, outcome.changed) {
         (_, false) => format!(
             "The {name} holds this configuration already; version {} stays.",
             outcome.version
@@ -304,5 +270,5 @@ fn report(
         (true, true) => format!("The {name} would get a new version: {counts}."),
         (false, true) => format!("The {name} is at version {}: {counts}.", outcome.version),
     };
-    io.record(Record::Verbose { text })
+    call.io.record(Record::Verbose { text })
 }

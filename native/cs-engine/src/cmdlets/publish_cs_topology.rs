@@ -31,7 +31,7 @@ fn run(call: &mut Running<'_>) -> Result<InvokeResult, Fault> {
     if let Some(result) = remembered(call)? {
         return Ok(result);
     }
-    let text = topology::decode(&read_all(call.input()?)?)?;
+    let text = topology::decode(&read_all(call.input()?.file)?)?;
     cs_archive::xml::check_xml(text.as_bytes(), "Topology", &call.engine.parts.limits)
         .map_err(|error| from_read(&error))?;
     let root = topology::parse(&text)?;

@@ -4,6 +4,7 @@ pub mod change;
 pub mod diff;
 pub mod document;
 pub mod group;
+mod in_package;
 pub mod input;
 
 use std::sync::{Arc, Mutex};
@@ -19,6 +20,7 @@ use crate::fault::{Fault, from_store};
 use crate::topology;
 
 pub use document::{ROLES_BYTES, parse_roles, roles_document, roles_payload};
+pub use in_package::RolesInPackage;
 
 /// The original's name of the type.
 pub const ROLE_TYPE: &str = "Microsoft.Rtc.Management.WritableConfig.Settings.Roles.Role";

@@ -91,10 +91,10 @@ pub fn run_on_thread(
         Ok(Ok(result)) if call.is_committing() => Ok(result),
         Ok(Ok(result)) => io.finish().map(|()| result),
     };
-    if outcome
-        .as_ref()
-        .is_ok_and(|result| result.version.is_some())
-    {
+    // A call with a key is remembered, whether it changed something or not.
+    let wrote =
+        |result: &InvokeResult| result.version.is_some() || params.idempotency_key.is_some();
+    if outcome.as_ref().is_ok_and(wrote) {
         service.changed.notify_one();
     }
     let frame = answer(call.id, outcome);
