@@ -68,21 +68,10 @@ function Get-CsVaultPlace($Cmdlet) {
     return @{ Home = $folder; Pipe = $pipe; MayStart = -not ($env:CSVAULT_PIPE -or $env:CSVAULT_PIPE_OWNER) }
 }
 
-# Whether there is a pipe. One that belongs to somebody else hears nothing from us.
-function Test-CsVaultPipe($Cmdlet, $Place) {
-    # Asked at once, as each question takes its time: the pipe, where the folder must be ours the folder, and this process, whose owner we are.
-    $paths = @($Place.Pipe, $(if ($env:CSVAULT_PIPE) { $Place.Pipe } else { $Place.Home }))
-    $own = -not $env:CSVAULT_PIPE_OWNER -and [System.IO.Directory]::Exists("/proc/$PID")
-    if ($own) { $paths += "/proc/$PID" }
-    # Before that, whether it is there at all: an error that is caught here would still be in the user's $Error and -ErrorVariable.
-    if (-not [System.IO.File]::Exists($Place.Pipe)) { return $false }
-    try { $pipe, $folder, $process = $ExecutionContext.InvokeProvider.Item.Get($paths, $true, $true).UnixStat } catch { return $false }
-    $owner = if ($own) { $process.UserId } else { Get-CsVaultExpectedOwner }
-    if ($pipe.UserId -ne $owner -or $folder.UserId -ne $owner -or $pipe.ItemType -ne 'Socket') { Stop-CsVaultForeignPipe $Cmdlet $Place $owner $pipe $folder }
-    return $true
-}
-
 # The connection: frames of the protocol (docs/protocol.md). Every wait is cut into short ones, so that Ctrl+C is heard.
+#
+# What is here runs in each first call at a prompt. Tables are read with brackets and not with dots: PowerShell compiles code for each name
+# behind a dot, which takes longer than a call, and the same code for all brackets.
 
 $script:CsVaultIdle = @{}
 # What names the place of the service. ($env: is ten times as slow.)
@@ -91,7 +80,7 @@ $script:CsVaultUtf8 = [System.Text.UTF8Encoding]::new($false, $true)
 # What ConvertFrom-Json calls, where it is public: the first use of the cmdlet itself, and of the module that it is in, takes its time.
 $script:CsVaultJson = [type]::GetType('Microsoft.PowerShell.Commands.JsonObject, Microsoft.PowerShell.Commands.Utility')
 if ($null -ne $script:CsVaultJson -and -not $script:CsVaultJson.IsPublic) { $script:CsVaultJson = $null }
-$script:CsVaultDone = [pscustomobject]@{ id = 1; result = [pscustomobject]@{} }
+$script:CsVaultDone = @{ id = 1; result = @{} }
 
 # A connection that said hello: one that is idle, or a new one.
 function Get-CsVaultConnection($Cmdlet, [bool] $New) {
@@ -100,26 +89,26 @@ function Get-CsVaultConnection($Cmdlet, [bool] $New) {
     $idle = $script:CsVaultIdle[$key]
     if (-not $New -and $null -ne $idle) {
         $script:CsVaultIdle.Remove($key)
-        if (-not $idle.Reading.IsCompleted) { return $idle }
-        $idle.Pipe.Dispose()
+        if (-not $idle['Reading'].IsCompleted) { return $idle }
+        $idle['Pipe'].Dispose()
     }
     $place = Get-CsVaultPlace $Cmdlet
     $connection = Connect-CsVaultPipe $Cmdlet $place
     if ($null -eq $connection) { $connection = Start-CsVaultConnection $Cmdlet $place }
-    $connection.Key = $key
+    $connection['Key'] = $key
     $said = $false
     try {
         Send-CsVaultJson $connection ('{"jsonrpc":"2.0","id":1,"method":"hello","params":{"protocol":' + $script:CsVaultProtocol +
             ',"client":"' + $script:CsVaultClient + '","manifests":"' + $script:CsVaultManifests + '"}}')
         $answer = Receive-CsVaultFrame $connection 60
-        $said = $null -eq $answer.error
+        $said = $null -ne $answer -and $null -eq $answer['error']
     } catch [System.TimeoutException] {
         $answer = $null
     } finally {
-        if (-not $said) { $connection.Pipe.Dispose() }
+        if (-not $said) { $connection['Pipe'].Dispose() }
     }
     if (-not $said) { Stop-CsVaultHello $Cmdlet $place $answer }
-    if ($DebugPreference -ne 'SilentlyContinue') { $Cmdlet.WriteDebug("Connected to $($answer.result.server), process $($answer.result.pid), at $($place.Pipe).") }
+    if ($DebugPreference -ne 'SilentlyContinue') { $Cmdlet.WriteDebug("Connected to $($answer.result.server), process $($answer.result.pid), at $($place['Pipe']).") }
     return $connection
 }
 
@@ -127,27 +116,30 @@ function Get-CsVaultConnection($Cmdlet, [bool] $New) {
 # would be in the user's $Error and -ErrorVariable.
 function Set-CsVaultIdle($Connection) {
     $c = $Connection
-    if ($null -ne $script:CsVaultIdle[$c.Key] -or $c.Start -ne $c.End) {
-        $c.Pipe.Dispose()
+    if ($null -ne $script:CsVaultIdle[$c['Key']] -or $c['Start'] -ne $c['End']) {
+        $c['Pipe'].Dispose()
         return
     }
-    $c.Start = 0
-    $c.End = 0
-    $c.Reading = $c.Pipe.ReadAsync($c.Buffer, 0, $c.Buffer.Length)
-    $script:CsVaultIdle[$c.Key] = $c
+    $c['Start'] = 0
+    $c['End'] = 0
+    $c['Reading'] = $c['Pipe'].ReadAsync($c['Buffer'], 0, $c['Buffer'].Length)
+    $script:CsVaultIdle[$c['Key']] = $c
 }
 
 # $null when nobody listens.
 function Connect-CsVaultPipe($Cmdlet, $Place) {
-    $name = $Place.Pipe
+    $name = $Place['Pipe']
     if ($script:CsVaultOnWindows) {
         $name = $name -replace '^\\\\\.\\pipe\\', ''
-    } elseif (-not (Test-CsVaultPipe $Cmdlet $Place)) {
+    } elseif (-not [System.IO.File]::Exists($name)) {
+        # Asked before: an error that is caught here would still be in the user's $Error and -ErrorVariable.
         return $null
+    } elseif ($env:CSVAULT_PIPE_OWNER) {
+        Assert-CsVaultPipeOwner $Cmdlet $Place
     }
     # Asynchronous; and CurrentUserOnly, which Windows PowerShell does not have: where the service is the user's own, .NET itself asks
-    # the system who listens, as soon as it is connected. (On Windows it would take a group, the owner of an administrator's new
-    # objects, for the user.) The service may learn who we are, and no more.
+    # the system who listens, as soon as it is connected and before anything is said. (On Windows it would take a group, the owner of an
+    # administrator's new objects, for the user.) The service may learn who we are, and no more.
     $named = $script:CsVaultOnWindows -or $env:CSVAULT_PIPE_OWNER
     $options = if ($named) { 0x40000000 } else { 0x60000000 }
     $pipe = [System.IO.Pipes.NamedPipeClientStream]::new('.', $name, [System.IO.Pipes.PipeDirection]::InOut, $options, [System.Security.Principal.TokenImpersonationLevel]::Identification)
@@ -155,7 +147,7 @@ function Connect-CsVaultPipe($Cmdlet, $Place) {
     try {
         # A wait that does not throw: that nobody listens is no error of the user's.
         $task = $pipe.ConnectAsync(300)
-        while (-not $task.IsCompleted) { $null = $task.AsyncWaitHandle.WaitOne(250) }
+        while ([System.Threading.Tasks.Task]::WaitAny($task, 250) -lt 0) { }
         $connected = $null -eq $task.Exception
         if (-not $connected) { Assert-CsVaultSilence $Cmdlet $Place $task.Exception.GetBaseException() }
     } finally {
@@ -174,7 +166,7 @@ function Send-CsVaultJson($Connection, [string] $Text) {
     $frame[1] = ($length -shr 8) -band 255
     $frame[2] = ($length -shr 16) -band 255
     $frame[3] = $length -shr 24
-    $task = $Connection.Pipe.WriteAsync($frame, 0, $frame.Length)
+    $task = $Connection['Pipe'].WriteAsync($frame, 0, $frame.Length)
     while (-not $task.Wait(250)) { }
 }
 
@@ -183,36 +175,37 @@ function Send-CsVaultJson($Connection, [string] $Text) {
 function Receive-CsVaultFrame($Connection, [int] $Quarters) {
     $c = $Connection
     while ($true) {
-        $have = $c.End - $c.Start
+        $have = $c['End'] - $c['Start']
         $need = 5
         if ($have -ge 5) {
-            $length = [System.BitConverter]::ToInt32($c.Buffer, $c.Start)
+            $length = [System.BitConverter]::ToInt32($c['Buffer'], $c['Start'])
             if ($length -lt 1 -or $length -gt 1048576) { throw [System.IO.IOException]::new('the service sent a frame of a forbidden length') }
             $need = 5 + $length
             if ($have -ge $need) {
-                $kind = $c.Buffer[$c.Start + 4]
-                $c.Offset = $c.Start + 5
-                $c.Length = $length
-                $c.Start += $need
+                $kind = $c['Buffer'][$c['Start'] + 4]
+                $c['Offset'] = $c['Start'] + 5
+                $c['Length'] = $length
+                $c['Start'] += $need
                 if ($kind -eq 66) { return }
-                $text = $script:CsVaultUtf8.GetString($c.Buffer, $c.Offset, $length)
+                $text = $script:CsVaultUtf8.GetString($c['Buffer'], $c['Offset'], $length)
                 # The answer to most calls, which needs no parsing.
-                if ($text -eq ('{"jsonrpc":"2.0","id":' + $c.Call + ',"result":{}}')) { return $script:CsVaultDone }
-                if ($null -eq $script:CsVaultJson) { return Microsoft.PowerShell.Utility\ConvertFrom-Json $text }
-                return $script:CsVaultJson::ConvertFromJson($text, [ref] $null)
+                if ($text -eq ('{"jsonrpc":"2.0","id":' + $c['Call'] + ',"result":{}}')) { return $script:CsVaultDone }
+                $message = if ($null -eq $script:CsVaultJson) { ConvertFrom-CsVaultJson $text } else { $script:CsVaultJson::ConvertFromJson($text, $true, [ref] $null) }
+                if ($message -is [System.Collections.IDictionary]) { return $message }
+                throw [System.IO.IOException]::new('the service sent a frame that is no message')
             }
         }
-        if ($need -gt $c.Buffer.Length - $c.Start) {
+        if ($need -gt $c['Buffer'].Length - $c['Start']) {
             Expand-CsVaultBuffer $c $need
         } elseif ($have -eq 0) {
-            $c.Start = 0
-            $c.End = 0
+            $c['Start'] = 0
+            $c['End'] = 0
         }
-        $task = $c.Reading
-        if ($null -eq $task) { $task = $c.Pipe.ReadAsync($c.Buffer, $c.End, $c.Buffer.Length - $c.End) } else { $c.Reading = $null }
+        $task = $c['Reading']
+        if ($null -eq $task) { $task = $c['Pipe'].ReadAsync($c['Buffer'], $c['End'], $c['Buffer'].Length - $c['End']) } else { $c['Reading'] = $null }
         while (-not $task.Wait(250)) { if (--$Quarters -eq 0) { throw [System.TimeoutException]::new() } }
         if ($task.Result -eq 0) { throw [System.IO.IOException]::new('the service closed the connection') }
-        $c.End += $task.Result
+        $c['End'] += $task.Result
     }
 }
 
@@ -258,8 +251,8 @@ function Invoke-CsVaultCall($Cmdlet, [string] $Name, $Bound, $Sent, [bool] $What
         $finished = $false
         try {
             $connection = Get-CsVaultConnection $Cmdlet ($attempt -gt 1)
-            $connection.Call++
-            $request = '{"jsonrpc":"2.0","id":' + $connection.Call + ',"method":"invoke","params":{"cmdlet":"' + $Name + '","parameters":' + $parameters
+            $connection['Call']++
+            $request = '{"jsonrpc":"2.0","id":' + $connection['Call'] + ',"method":"invoke","params":{"cmdlet":"' + $Name + '","parameters":' + $parameters
             if ($WhatIf) { $request += ',"whatIf":true' }
             if ($key) { $request += ',"idempotencyKey":"' + $key + '"' }
             if ($null -ne $Source) { $request += ',"input":true' }
@@ -267,20 +260,24 @@ function Invoke-CsVaultCall($Cmdlet, [string] $Name, $Bound, $Sent, [bool] $What
             Send-CsVaultJson $connection ($request + '}}')
             $answer = $null
             while ($null -eq $answer) {
-                if ($null -ne $state.Source -and $state.Credits -gt 0) { Send-CsVaultSource $Cmdlet $connection $state }
+                if ($null -ne $state['Source'] -and $state['Credits'] -gt 0) { Send-CsVaultSource $Cmdlet $connection $state }
                 $message = Receive-CsVaultFrame $connection
-                $record = $message.params
+                if ($null -eq $message) {
+                    Write-CsVaultMessage $Cmdlet $connection $null $Sink $state
+                    continue
+                }
+                $record = $message['params']
                 # An error without an id is the answer to a request that could not be read.
-                if ($message.id -or $message.error) {
+                if ($message['id'] -or $message['error']) {
                     $answer = $message
-                } elseif ($record.stream -eq 'object') {
-                    $state.Received = $true
-                    $convert = $script:CsVaultConverters[$record.type]
+                } elseif ($null -ne $record -and $record['stream'] -eq 'object') {
+                    $state['Received'] = $true
+                    $convert = $script:CsVaultConverters[$record['type']]
                     if ($convert -is [string]) {
                         Read-CsVaultPart "$script:CsVaultFolder/Generated/$convert.ps1"
-                        $convert = $script:CsVaultConverters[$record.type]
+                        $convert = $script:CsVaultConverters[$record['type']]
                     }
-                    if ($null -eq $convert) { $Cmdlet.WriteObject($record.values, $true) } else { $Cmdlet.WriteObject(@(& $convert $record.values), $true) }
+                    if ($null -eq $convert) { $Cmdlet.WriteObject($record['values'], $true) } else { $Cmdlet.WriteObject(@(& $convert $record['values']), $true) }
                 } else {
                     Write-CsVaultMessage $Cmdlet $connection $message $Sink $state
                 }
@@ -295,21 +292,21 @@ function Invoke-CsVaultCall($Cmdlet, [string] $Name, $Bound, $Sent, [bool] $What
                 continue
             }
             # What changes something carries a key, so it is done once, however often it is asked for. What reads is asked again when nothing was seen yet.
-            Assert-CsVaultLoss $Cmdlet $_ ($attempt -eq 1 -and -not $state.Received -and ($key -or -not $Changes))
+            Assert-CsVaultLoss $Cmdlet $_ ($attempt -eq 1 -and -not $state['Received'] -and ($key -or -not $Changes))
         } finally {
-            if ($null -ne $state.Progress) { Complete-CsVaultProgress $Cmdlet $state }
+            if ($null -ne $state['Progress']) { Complete-CsVaultProgress $Cmdlet $state }
             # A connection in the middle of a call is closed, which cancels the call.
             if ($null -ne $connection) {
-                if ($finished) { Set-CsVaultIdle $connection } else { $connection.Pipe.Dispose() }
+                if ($finished) { Set-CsVaultIdle $connection } else { $connection['Pipe'].Dispose() }
             }
         }
         if ($finished) { break }
         if ($null -ne $Source) { $Source.Position = 0 }
     }
-    if ($answer.error) { Stop-CsVaultCall $Cmdlet $answer.error.data $Source }
-    $result = $answer.result
+    if ($answer['error']) { Stop-CsVaultCall $Cmdlet $answer['error']['data'] $Source }
+    $result = $answer['result']
     if ($null -ne $Sink) { Assert-CsVaultBytes $Cmdlet $result $state }
-    return @{ Version = $result.version; PlanLines = $state.PlanLines; Plan = $state.Plan; Verbose = $state.Verbose }
+    return @{ Version = $result['version']; PlanLines = $state['PlanLines']; Plan = $state['Plan']; Verbose = $state['Verbose'] }
 }
 
 # What only some calls need is read when it is first called, and then takes the place of these.
@@ -331,15 +328,15 @@ function Complete-CsVaultFile { Read-CsVaultPart $script:CsVaultInFiles; Complet
 function Remove-CsVaultFile { Read-CsVaultPart $script:CsVaultInFiles; Remove-CsVaultFile @args }
 $script:CsVaultInHost = "$PSScriptRoot/OnDemand/Host.ps1"
 function Get-CsVaultUnixStat { Read-CsVaultPart $script:CsVaultInHost; Get-CsVaultUnixStat @args }
-function Get-CsVaultExpectedOwner { Read-CsVaultPart $script:CsVaultInHost; Get-CsVaultExpectedOwner @args }
 function Test-CsVaultListener { Read-CsVaultPart $script:CsVaultInHost; Test-CsVaultListener @args }
-function Stop-CsVaultForeignPipe { Read-CsVaultPart $script:CsVaultInHost; Stop-CsVaultForeignPipe @args }
+function Assert-CsVaultPipeOwner { Read-CsVaultPart $script:CsVaultInHost; Assert-CsVaultPipeOwner @args }
 function Start-CsVaultConnection { Read-CsVaultPart $script:CsVaultInHost; Start-CsVaultConnection @args }
 function Stop-CsVaultHello { Read-CsVaultPart $script:CsVaultInHost; Stop-CsVaultHello @args }
 function Assert-CsVaultSilence { Read-CsVaultPart $script:CsVaultInHost; Assert-CsVaultSilence @args }
 function Stop-CsVaultHomeless { Read-CsVaultPart $script:CsVaultInHost; Stop-CsVaultHomeless @args }
 $script:CsVaultInJson = "$PSScriptRoot/OnDemand/Json.ps1"
 function ConvertTo-CsVaultJson { Read-CsVaultPart $script:CsVaultInJson; ConvertTo-CsVaultJson @args }
+function ConvertFrom-CsVaultJson { Read-CsVaultPart $script:CsVaultInJson; ConvertFrom-CsVaultJson @args }
 $script:CsVaultInStream = "$PSScriptRoot/OnDemand/Stream.ps1"
 function Expand-CsVaultBuffer { Read-CsVaultPart $script:CsVaultInStream; Expand-CsVaultBuffer @args }
 function Send-CsVaultSource { Read-CsVaultPart $script:CsVaultInStream; Send-CsVaultSource @args }

@@ -75,6 +75,14 @@ Describe 'The module under its three names' {
         $result.Output | Should -Match 'RoleNotFound'
         $result.Output | Should -Not -Match 'mine'
     }
+    It 'gives the same objects where PowerShell has only ConvertFrom-Json to read messages' {
+        $query = 'Get-CsAdminRole | ConvertTo-Json -Depth 5; Get-CsTopology | ConvertTo-Json -Depth 5; Get-CsAdminRole nope -ErrorAction SilentlyContinue; $Error[0].FullyQualifiedErrorId'
+        $load = "Import-Module '$script:ModuleFolder/CsVault/CsVault.psd1'"
+        $usual = Invoke-Prompt "$load; $query"
+        $other = Invoke-Prompt "$load; & (Get-Module CsVault) { `$script:CsVaultJson = `$null }; $query"
+        $usual.Output | Should -Match 'RoleNotFound,Get-CsAdminRole'
+        $other.Output | Should -BeExactly $usual.Output
+    }
     It 'reads on demand only what a call needs' {
         Import-Module $script:ModuleFolder/CsVault/CsVault.psd1 -Force
         $read = { & (Get-Module CsVault) { (Get-Command $args[0]).ScriptBlock.File } @args }

@@ -4,14 +4,14 @@ function script:ConvertTo-CsVaultAdminAccess($values) {
     foreach ($value in $values) {
         [pscustomobject]@{
             PSTypeName = 'CsVault.AdminAccess'
-            Cmdlet = $value.Cmdlet
-            User = $value.User
-            Scope = $value.Scope
-            IsAllowed = $value.IsAllowed
-            Door = $value.Door
-            Through = [object[]]@($value.Through)
-            Scopes = [object[]]@($value.Scopes)
-            Reason = $value.Reason
+            Cmdlet = $value['Cmdlet']
+            User = $value['User']
+            Scope = $value['Scope']
+            IsAllowed = $value['IsAllowed']
+            Door = $value['Door']
+            Through = [object[]]@($value['Through'])
+            Scopes = [object[]]@($value['Scopes'])
+            Reason = $value['Reason']
         }
     }
 }

@@ -4,16 +4,16 @@ function script:ConvertTo-CsVaultAuditLogState($values) {
     foreach ($value in $values) {
         [pscustomobject]@{
             PSTypeName = 'CsVault.AuditLogState'
-            IsValid = $value.IsValid
-            Records = $(if ($null -ne $value.Records) { [long] $value.Records })
-            FirstRecord = $(if ($null -ne $value.FirstRecord) { [long] $value.FirstRecord })
-            FirstInvalid = $(if ($null -ne $value.FirstInvalid) { [long] $value.FirstInvalid })
-            File = $value.File
-            Line = $(if ($null -ne $value.Line) { [long] $value.Line })
-            Reason = $value.Reason
-            Files = $(if ($null -ne $value.Files) { [int] $value.Files })
-            Repaired = $(if ($null -ne $value.Repaired) { [long] $value.Repaired })
-            LastHash = $value.LastHash
+            IsValid = $value['IsValid']
+            Records = $(if ($null -ne $value['Records']) { [long] $value['Records'] })
+            FirstRecord = $(if ($null -ne $value['FirstRecord']) { [long] $value['FirstRecord'] })
+            FirstInvalid = $(if ($null -ne $value['FirstInvalid']) { [long] $value['FirstInvalid'] })
+            File = $value['File']
+            Line = $(if ($null -ne $value['Line']) { [long] $value['Line'] })
+            Reason = $value['Reason']
+            Files = $(if ($null -ne $value['Files']) { [int] $value['Files'] })
+            Repaired = $(if ($null -ne $value['Repaired']) { [long] $value['Repaired'] })
+            LastHash = $value['LastHash']
         }
     }
 }

@@ -4,15 +4,15 @@ function script:ConvertTo-CsVaultAuditRecord($values) {
     foreach ($value in $values) {
         [pscustomobject]@{
             PSTypeName = 'CsVault.AuditRecord'
-            Number = $(if ($null -ne $value.Number) { [long] $value.Number })
-            Time = $(if ($null -ne $value.Time) { ([datetime] $value.Time).ToLocalTime() })
-            Principal = $value.Principal
-            Cmdlet = $value.Cmdlet
-            Outcome = $value.Outcome
-            Detail = $value.Detail
-            Store = $value.Store
-            Count = $(if ($null -ne $value.Count) { [long] $value.Count })
-            Hash = $value.Hash
+            Number = $(if ($null -ne $value['Number']) { [long] $value['Number'] })
+            Time = $(if ($null -ne $value['Time']) { ([datetime] $value['Time']).ToLocalTime() })
+            Principal = $value['Principal']
+            Cmdlet = $value['Cmdlet']
+            Outcome = $value['Outcome']
+            Detail = $value['Detail']
+            Store = $value['Store']
+            Count = $(if ($null -ne $value['Count']) { [long] $value['Count'] })
+            Hash = $value['Hash']
         }
     }
 }

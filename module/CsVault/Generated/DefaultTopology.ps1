@@ -4,13 +4,13 @@ function script:ConvertTo-CsVaultDefaultTopology($values) {
     foreach ($value in $values) {
         [pscustomobject]@{
             PSTypeName = 'Microsoft.Rtc.Management.Deploy.Internal.DefaultTopology'
-            InternalDomains = [object[]]@(ConvertTo-CsVaultInternalDomain $value.InternalDomains)
-            Sites = [object[]]@(ConvertTo-CsVaultSite $value.Sites)
-            Clusters = [object[]]@(ConvertTo-CsVaultCluster $value.Clusters)
-            Machines = [object[]]@(ConvertTo-CsVaultMachine $value.Machines)
-            Services = [object[]]@(ConvertTo-CsVaultService $value.Services)
-            SqlInstances = [object[]]@(ConvertTo-CsVaultSqlInstance $value.SqlInstances)
-            Signature = $value.Signature
+            InternalDomains = [object[]]@(ConvertTo-CsVaultInternalDomain $value['InternalDomains'])
+            Sites = [object[]]@(ConvertTo-CsVaultSite $value['Sites'])
+            Clusters = [object[]]@(ConvertTo-CsVaultCluster $value['Clusters'])
+            Machines = [object[]]@(ConvertTo-CsVaultMachine $value['Machines'])
+            Services = [object[]]@(ConvertTo-CsVaultService $value['Services'])
+            SqlInstances = [object[]]@(ConvertTo-CsVaultSqlInstance $value['SqlInstances'])
+            Signature = $value['Signature']
         }
     }
 }
@@ -18,10 +18,10 @@ function script:ConvertTo-CsVaultInternalDomain($values) {
     foreach ($value in $values) {
         [pscustomobject]@{
             PSTypeName = 'Microsoft.Rtc.Management.Deploy.Internal.InternalDomain'
-            Name = $value.Name
-            IsDefault = $value.IsDefault
-            AllowSubDomains = $value.AllowSubDomains
-            Authoritative = $value.Authoritative
+            Name = $value['Name']
+            IsDefault = $value['IsDefault']
+            AllowSubDomains = $value['AllowSubDomains']
+            Authoritative = $value['Authoritative']
         }
     }
 }
@@ -29,15 +29,15 @@ function script:ConvertTo-CsVaultSite($values) {
     foreach ($value in $values) {
         [pscustomobject]@{
             PSTypeName = 'Microsoft.Rtc.Management.Deploy.Internal.Site'
-            SiteId = $value.SiteId
-            Name = $value.Name
-            Kind = $value.Kind
-            Description = $value.Description
-            City = $value.City
-            State = $value.State
-            CountryCode = $value.CountryCode
-            ParentSiteId = $value.ParentSiteId
-            Clusters = [object[]]@($value.Clusters)
+            SiteId = $value['SiteId']
+            Name = $value['Name']
+            Kind = $value['Kind']
+            Description = $value['Description']
+            City = $value['City']
+            State = $value['State']
+            CountryCode = $value['CountryCode']
+            ParentSiteId = $value['ParentSiteId']
+            Clusters = [object[]]@($value['Clusters'])
         }
     }
 }
@@ -45,15 +45,15 @@ function script:ConvertTo-CsVaultCluster($values) {
     foreach ($value in $values) {
         [pscustomobject]@{
             PSTypeName = 'Microsoft.Rtc.Management.Deploy.Internal.Cluster'
-            ClusterId = $value.ClusterId
-            Fqdn = $value.Fqdn
-            SiteId = $value.SiteId
-            IsOnEdge = $value.IsOnEdge
-            RequiresReplication = $value.RequiresReplication
-            RequiresSetup = $value.RequiresSetup
-            IsSingleMachineOnly = $value.IsSingleMachineOnly
-            Machines = [object[]]@(ConvertTo-CsVaultMachine $value.Machines)
-            InstalledServices = [object[]]@(ConvertTo-CsVaultService $value.InstalledServices)
+            ClusterId = $value['ClusterId']
+            Fqdn = $value['Fqdn']
+            SiteId = $value['SiteId']
+            IsOnEdge = $value['IsOnEdge']
+            RequiresReplication = $value['RequiresReplication']
+            RequiresSetup = $value['RequiresSetup']
+            IsSingleMachineOnly = $value['IsSingleMachineOnly']
+            Machines = [object[]]@(ConvertTo-CsVaultMachine $value['Machines'])
+            InstalledServices = [object[]]@(ConvertTo-CsVaultService $value['InstalledServices'])
         }
     }
 }
@@ -61,12 +61,12 @@ function script:ConvertTo-CsVaultMachine($values) {
     foreach ($value in $values) {
         [pscustomobject]@{
             PSTypeName = 'Microsoft.Rtc.Management.Deploy.Internal.Machine'
-            MachineId = $value.MachineId
-            Fqdn = $value.Fqdn
-            Cluster = $value.Cluster
-            FaultDomain = $value.FaultDomain
-            UpgradeDomain = $value.UpgradeDomain
-            NetInterfaces = [object[]]@(ConvertTo-CsVaultNetInterface $value.NetInterfaces)
+            MachineId = $value['MachineId']
+            Fqdn = $value['Fqdn']
+            Cluster = $value['Cluster']
+            FaultDomain = $value['FaultDomain']
+            UpgradeDomain = $value['UpgradeDomain']
+            NetInterfaces = [object[]]@(ConvertTo-CsVaultNetInterface $value['NetInterfaces'])
         }
     }
 }
@@ -74,20 +74,20 @@ function script:ConvertTo-CsVaultService($values) {
     foreach ($value in $values) {
         [pscustomobject]@{
             PSTypeName = 'Microsoft.Rtc.Management.Deploy.Internal.Service'
-            ServiceId = $value.ServiceId
-            RoleId = $value.RoleId
-            SiteId = $value.SiteId
-            RoleName = $value.RoleName
-            Version = $(if ($null -ne $value.Version) { [int] $value.Version })
-            RoleVersion = $(if ($null -ne $value.RoleVersion) { [int] $value.RoleVersion })
-            Type = $value.Type
-            InstalledOn = $value.InstalledOn
-            PoolFqdn = $value.PoolFqdn
-            DependentServices = [object[]]@($value.DependentServices)
-            NetPorts = [object[]]@(ConvertTo-CsVaultNetPort $value.NetPorts)
-            UncPath = $value.UncPath
-            InternalHost = $value.InternalHost
-            ExternalHost = $value.ExternalHost
+            ServiceId = $value['ServiceId']
+            RoleId = $value['RoleId']
+            SiteId = $value['SiteId']
+            RoleName = $value['RoleName']
+            Version = $(if ($null -ne $value['Version']) { [int] $value['Version'] })
+            RoleVersion = $(if ($null -ne $value['RoleVersion']) { [int] $value['RoleVersion'] })
+            Type = $value['Type']
+            InstalledOn = $value['InstalledOn']
+            PoolFqdn = $value['PoolFqdn']
+            DependentServices = [object[]]@($value['DependentServices'])
+            NetPorts = [object[]]@(ConvertTo-CsVaultNetPort $value['NetPorts'])
+            UncPath = $value['UncPath']
+            InternalHost = $value['InternalHost']
+            ExternalHost = $value['ExternalHost']
         }
     }
 }
@@ -95,12 +95,12 @@ function script:ConvertTo-CsVaultSqlInstance($values) {
     foreach ($value in $values) {
         [pscustomobject]@{
             PSTypeName = 'Microsoft.Rtc.Management.Deploy.Internal.SqlInstance'
-            SqlInstanceId = $value.SqlInstanceId
-            Name = $value.Name
-            Fqdn = $value.Fqdn
-            SiteId = $value.SiteId
-            ClusterId = $value.ClusterId
-            AlwaysOnPrimaryNodeFqdn = $value.AlwaysOnPrimaryNodeFqdn
+            SqlInstanceId = $value['SqlInstanceId']
+            Name = $value['Name']
+            Fqdn = $value['Fqdn']
+            SiteId = $value['SiteId']
+            ClusterId = $value['ClusterId']
+            AlwaysOnPrimaryNodeFqdn = $value['AlwaysOnPrimaryNodeFqdn']
         }
     }
 }
@@ -108,10 +108,10 @@ function script:ConvertTo-CsVaultNetInterface($values) {
     foreach ($value in $values) {
         [pscustomobject]@{
             PSTypeName = 'Microsoft.Rtc.Management.Deploy.Internal.NetInterface'
-            InterfaceSide = $value.InterfaceSide
-            InterfaceNumber = $(if ($null -ne $value.InterfaceNumber) { [int] $value.InterfaceNumber })
-            IPAddress = $value.IPAddress
-            ConfiguredIPAddress = $value.ConfiguredIPAddress
+            InterfaceSide = $value['InterfaceSide']
+            InterfaceNumber = $(if ($null -ne $value['InterfaceNumber']) { [int] $value['InterfaceNumber'] })
+            IPAddress = $value['IPAddress']
+            ConfiguredIPAddress = $value['ConfiguredIPAddress']
         }
     }
 }
@@ -119,14 +119,14 @@ function script:ConvertTo-CsVaultNetPort($values) {
     foreach ($value in $values) {
         [pscustomobject]@{
             PSTypeName = 'Microsoft.Rtc.Management.Deploy.Internal.NetPort'
-            NetPortId = $value.NetPortId
-            Owner = $value.Owner
-            Usage = $value.Usage
-            InterfaceSide = $value.InterfaceSide
-            Port = $(if ($null -ne $value.Port) { [int] $value.Port })
-            Protocol = $value.Protocol
-            UrlPath = $value.UrlPath
-            EffectiveFqdn = $value.EffectiveFqdn
+            NetPortId = $value['NetPortId']
+            Owner = $value['Owner']
+            Usage = $value['Usage']
+            InterfaceSide = $value['InterfaceSide']
+            Port = $(if ($null -ne $value['Port']) { [int] $value['Port'] })
+            Protocol = $value['Protocol']
+            UrlPath = $value['UrlPath']
+            EffectiveFqdn = $value['EffectiveFqdn']
         }
     }
 }

@@ -28,16 +28,16 @@ function script:ConvertTo-CsVaultRole($values) {
     foreach ($value in $values) {
         [pscustomobject]@{
             PSTypeName = 'Microsoft.Rtc.Management.WritableConfig.Settings.Roles.Role'
-            Identity = $value.Identity
-            SID = $value.SID
-            IsStandardRole = $value.IsStandardRole
-            Cmdlets = [object[]]@(foreach ($text in $value.Cmdlets) { $new = [Activator]::CreateInstance($typeCmdletType); $new.Name = $text; $new })
-            ScriptModules = [object[]]@($value.ScriptModules)
-            ConfigScopes = [object[]]@(foreach ($text in $value.ConfigScopes) { $new = [Activator]::CreateInstance($typeConfigScope); $new.Name = $text; $new })
-            UserScopes = [object[]]@(foreach ($text in $value.UserScopes) { $new = [Activator]::CreateInstance($typeUserScope); $new.Name = $text; $new })
-            ScriptCmdlets = [object[]]@($value.ScriptCmdlets)
-            TemplateName = $value.TemplateName
-            TenantWellKnownGroup = $value.TenantWellKnownGroup
+            Identity = $value['Identity']
+            SID = $value['SID']
+            IsStandardRole = $value['IsStandardRole']
+            Cmdlets = [object[]]@(foreach ($text in $value['Cmdlets']) { $new = [Activator]::CreateInstance($typeCmdletType); $new.Name = $text; $new })
+            ScriptModules = [object[]]@($value['ScriptModules'])
+            ConfigScopes = [object[]]@(foreach ($text in $value['ConfigScopes']) { $new = [Activator]::CreateInstance($typeConfigScope); $new.Name = $text; $new })
+            UserScopes = [object[]]@(foreach ($text in $value['UserScopes']) { $new = [Activator]::CreateInstance($typeUserScope); $new.Name = $text; $new })
+            ScriptCmdlets = [object[]]@($value['ScriptCmdlets'])
+            TemplateName = $value['TemplateName']
+            TenantWellKnownGroup = $value['TenantWellKnownGroup']
         }
     }
 }

@@ -71,12 +71,18 @@ function script:Stop-CsVaultUntrusted($Cmdlet, $Place, [string] $Wrong) {
     Stop-CsVaultCmdlet $Cmdlet (New-CsVaultReport HostNotTrusted "The pipe of the service is not trusted: $Wrong." Pipe $Place.Pipe)
 }
 
-function script:Stop-CsVaultForeignPipe($Cmdlet, $Place, $Owner, $Pipe, $Folder) {
-    $wrong = if ($null -eq $Owner) { "CSVAULT_PIPE_OWNER names '$env:CSVAULT_PIPE_OWNER', which is no account here" }
-    elseif ($Pipe.ItemType -ne 'Socket') { "$($Place.Pipe) is not a socket" }
-    elseif ($Pipe.UserId -ne $Owner) { "$($Place.Pipe) belongs to the account $($Pipe.UserId), not to $Owner" }
-    else { "$($Place.Home) belongs to the account $($Folder.UserId), not to $Owner" }
-    Stop-CsVaultUntrusted $Cmdlet $Place $wrong
+# Ends the cmdlet when a pipe is somebody else's, in somebody else's folder, or no pipe. Where the user's own account is expected, who
+# listens is found out by connecting, and this is asked when that fails.
+function script:Assert-CsVaultPipeOwner($Cmdlet, $Place) {
+    $pipe = Get-CsVaultUnixStat $Place.Pipe
+    $folder = Get-CsVaultUnixStat $(if ($env:CSVAULT_PIPE) { $Place.Pipe } else { $Place.Home })
+    if ($null -eq $pipe -or $null -eq $folder) { return }
+    $owner = Get-CsVaultExpectedOwner
+    $wrong = if ($null -eq $owner) { "CSVAULT_PIPE_OWNER names '$env:CSVAULT_PIPE_OWNER', which is no account here" }
+    elseif ($pipe.ItemType -ne 'Socket') { "$($Place.Pipe) is not a socket" }
+    elseif ($pipe.UserId -ne $owner) { "$($Place.Pipe) belongs to the account $($pipe.UserId), not to $owner" }
+    elseif ($folder.UserId -ne $owner) { "$($Place.Home) belongs to the account $($folder.UserId), not to $owner" }
+    if ($wrong) { Stop-CsVaultUntrusted $Cmdlet $Place $wrong }
 }
 
 # The executable: named, beside the module, in the build folder, on PATH.
@@ -152,6 +158,7 @@ function script:Stop-CsVaultHello($Cmdlet, $Place, $Answer) {
 # Ends the cmdlet unless nobody listens, which is no error.
 function script:Assert-CsVaultSilence($Cmdlet, $Place, $Reason) {
     $denied = $Reason -is [System.UnauthorizedAccessException]
+    if (-not $script:CsVaultOnWindows) { Assert-CsVaultPipeOwner $Cmdlet $Place }
     # .NET found another account there.
     if ($denied -and -not $script:CsVaultOnWindows) { Stop-CsVaultUntrusted $Cmdlet $Place "who listens there is not the account $(Get-CsVaultExpectedOwner)" }
     if ($denied -or ($Reason -is [System.Net.Sockets.SocketException] -and $Reason.SocketErrorCode -eq 'AccessDenied')) {

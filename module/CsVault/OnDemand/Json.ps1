@@ -1,4 +1,4 @@
-# Values of parameters as JSON text.
+# Values of parameters as JSON text; and messages as tables where PowerShell does not read them so.
 
 # One value. $null, which only list parameters can be given, is an empty list.
 function script:ConvertTo-CsVaultJson($Value) {
@@ -33,4 +33,15 @@ function script:ConvertTo-CsVaultJsonList($Value) {
         ConvertTo-CsVaultJson $(if ($null -ne $name) { [string] $name.Value } else { "$item" })
     }
     return '[' + ($texts -join ',') + ']'
+}
+
+# Windows PowerShell's reader makes objects only.
+function script:ConvertFrom-CsVaultJson([string] $Text) { ConvertFrom-CsVaultObject (Microsoft.PowerShell.Utility\ConvertFrom-Json $Text) }
+
+function script:ConvertFrom-CsVaultObject($Value) {
+    if ($Value -is [array]) { return , @(foreach ($one in $Value) { ConvertFrom-CsVaultObject $one }) }
+    if ($Value -isnot [System.Management.Automation.PSCustomObject]) { return $Value }
+    $table = @{}
+    foreach ($property in $Value.PSObject.Properties) { $table[$property.Name] = ConvertFrom-CsVaultObject $property.Value }
+    return $table
 }

@@ -27,17 +27,3 @@ function Get-CsVaultPlace($Cmdlet) {
     }
     return @{ Home = $folder; Pipe = $pipe; MayStart = -not ($env:CSVAULT_PIPE -or $env:CSVAULT_PIPE_OWNER) }
 }
-
-# Whether there is a pipe. One that belongs to somebody else hears nothing from us.
-function Test-CsVaultPipe($Cmdlet, $Place) {
-    # Asked at once, as each question takes its time: the pipe, where the folder must be ours the folder, and this process, whose owner we are.
-    $paths = @($Place.Pipe, $(if ($env:CSVAULT_PIPE) { $Place.Pipe } else { $Place.Home }))
-    $own = -not $env:CSVAULT_PIPE_OWNER -and [System.IO.Directory]::Exists("/proc/$PID")
-    if ($own) { $paths += "/proc/$PID" }
-    # Before that, whether it is there at all: an error that is caught here would still be in the user's $Error and -ErrorVariable.
-    if (-not [System.IO.File]::Exists($Place.Pipe)) { return $false }
-    try { $pipe, $folder, $process = $ExecutionContext.InvokeProvider.Item.Get($paths, $true, $true).UnixStat } catch { return $false }
-    $owner = if ($own) { $process.UserId } else { Get-CsVaultExpectedOwner }
-    if ($pipe.UserId -ne $owner -or $folder.UserId -ne $owner -or $pipe.ItemType -ne 'Socket') { Stop-CsVaultForeignPipe $Cmdlet $Place $owner $pipe $folder }
-    return $true
-}

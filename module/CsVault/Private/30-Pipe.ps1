@@ -1,4 +1,7 @@
 # The connection: frames of the protocol (docs/protocol.md). Every wait is cut into short ones, so that Ctrl+C is heard.
+#
+# What is here runs in each first call at a prompt. Tables are read with brackets and not with dots: PowerShell compiles code for each name
+# behind a dot, which takes longer than a call, and the same code for all brackets.
 
 $script:CsVaultIdle = @{}
 # What names the place of the service. ($env: is ten times as slow.)
@@ -7,7 +10,7 @@ $script:CsVaultUtf8 = [System.Text.UTF8Encoding]::new($false, $true)
 # What ConvertFrom-Json calls, where it is public: the first use of the cmdlet itself, and of the module that it is in, takes its time.
 $script:CsVaultJson = [type]::GetType('Microsoft.PowerShell.Commands.JsonObject, Microsoft.PowerShell.Commands.Utility')
 if ($null -ne $script:CsVaultJson -and -not $script:CsVaultJson.IsPublic) { $script:CsVaultJson = $null }
-$script:CsVaultDone = [pscustomobject]@{ id = 1; result = [pscustomobject]@{} }
+$script:CsVaultDone = @{ id = 1; result = @{} }
 
 # A connection that said hello: one that is idle, or a new one.
 function Get-CsVaultConnection($Cmdlet, [bool] $New) {
@@ -16,26 +19,26 @@ function Get-CsVaultConnection($Cmdlet, [bool] $New) {
     $idle = $script:CsVaultIdle[$key]
     if (-not $New -and $null -ne $idle) {
         $script:CsVaultIdle.Remove($key)
-        if (-not $idle.Reading.IsCompleted) { return $idle }
-        $idle.Pipe.Dispose()
+        if (-not $idle['Reading'].IsCompleted) { return $idle }
+        $idle['Pipe'].Dispose()
     }
     $place = Get-CsVaultPlace $Cmdlet
     $connection = Connect-CsVaultPipe $Cmdlet $place
     if ($null -eq $connection) { $connection = Start-CsVaultConnection $Cmdlet $place }
-    $connection.Key = $key
+    $connection['Key'] = $key
     $said = $false
     try {
         Send-CsVaultJson $connection ('{"jsonrpc":"2.0","id":1,"method":"hello","params":{"protocol":' + $script:CsVaultProtocol +
             ',"client":"' + $script:CsVaultClient + '","manifests":"' + $script:CsVaultManifests + '"}}')
         $answer = Receive-CsVaultFrame $connection 60
-        $said = $null -eq $answer.error
+        $said = $null -ne $answer -and $null -eq $answer['error']
     } catch [System.TimeoutException] {
         $answer = $null
     } finally {
-        if (-not $said) { $connection.Pipe.Dispose() }
+        if (-not $said) { $connection['Pipe'].Dispose() }
     }
     if (-not $said) { Stop-CsVaultHello $Cmdlet $place $answer }
-    if ($DebugPreference -ne 'SilentlyContinue') { $Cmdlet.WriteDebug("Connected to $($answer.result.server), process $($answer.result.pid), at $($place.Pipe).") }
+    if ($DebugPreference -ne 'SilentlyContinue') { $Cmdlet.WriteDebug("Connected to $($answer.result.server), process $($answer.result.pid), at $($place['Pipe']).") }
     return $connection
 }
 
@@ -43,27 +46,30 @@ function Get-CsVaultConnection($Cmdlet, [bool] $New) {
 # would be in the user's $Error and -ErrorVariable.
 function Set-CsVaultIdle($Connection) {
     $c = $Connection
-    if ($null -ne $script:CsVaultIdle[$c.Key] -or $c.Start -ne $c.End) {
-        $c.Pipe.Dispose()
+    if ($null -ne $script:CsVaultIdle[$c['Key']] -or $c['Start'] -ne $c['End']) {
+        $c['Pipe'].Dispose()
         return
     }
-    $c.Start = 0
-    $c.End = 0
-    $c.Reading = $c.Pipe.ReadAsync($c.Buffer, 0, $c.Buffer.Length)
-    $script:CsVaultIdle[$c.Key] = $c
+    $c['Start'] = 0
+    $c['End'] = 0
+    $c['Reading'] = $c['Pipe'].ReadAsync($c['Buffer'], 0, $c['Buffer'].Length)
+    $script:CsVaultIdle[$c['Key']] = $c
 }
 
 # $null when nobody listens.
 function Connect-CsVaultPipe($Cmdlet, $Place) {
-    $name = $Place.Pipe
+    $name = $Place['Pipe']
     if ($script:CsVaultOnWindows) {
         $name = $name -replace '^\\\\\.\\pipe\\', ''
-    } elseif (-not (Test-CsVaultPipe $Cmdlet $Place)) {
+    } elseif (-not [System.IO.File]::Exists($name)) {
+        # Asked before: an error that is caught here would still be in the user's $Error and -ErrorVariable.
         return $null
+    } elseif ($env:CSVAULT_PIPE_OWNER) {
+        Assert-CsVaultPipeOwner $Cmdlet $Place
     }
     # Asynchronous; and CurrentUserOnly, which Windows PowerShell does not have: where the service is the user's own, .NET itself asks
-    # the system who listens, as soon as it is connected. (On Windows it would take a group, the owner of an administrator's new
-    # objects, for the user.) The service may learn who we are, and no more.
+    # the system who listens, as soon as it is connected and before anything is said. (On Windows it would take a group, the owner of an
+    # administrator's new objects, for the user.) The service may learn who we are, and no more.
     $named = $script:CsVaultOnWindows -or $env:CSVAULT_PIPE_OWNER
     $options = if ($named) { 0x40000000 } else { 0x60000000 }
     $pipe = [System.IO.Pipes.NamedPipeClientStream]::new('.', $name, [System.IO.Pipes.PipeDirection]::InOut, $options, [System.Security.Principal.TokenImpersonationLevel]::Identification)
@@ -71,7 +77,7 @@ function Connect-CsVaultPipe($Cmdlet, $Place) {
     try {
         # A wait that does not throw: that nobody listens is no error of the user's.
         $task = $pipe.ConnectAsync(300)
-        while (-not $task.IsCompleted) { $null = $task.AsyncWaitHandle.WaitOne(250) }
+        while ([System.Threading.Tasks.Task]::WaitAny($task, 250) -lt 0) { }
         $connected = $null -eq $task.Exception
         if (-not $connected) { Assert-CsVaultSilence $Cmdlet $Place $task.Exception.GetBaseException() }
     } finally {
@@ -90,7 +96,7 @@ function Send-CsVaultJson($Connection, [string] $Text) {
     $frame[1] = ($length -shr 8) -band 255
     $frame[2] = ($length -shr 16) -band 255
     $frame[3] = $length -shr 24
-    $task = $Connection.Pipe.WriteAsync($frame, 0, $frame.Length)
+    $task = $Connection['Pipe'].WriteAsync($frame, 0, $frame.Length)
     while (-not $task.Wait(250)) { }
 }
 
@@ -99,35 +105,36 @@ function Send-CsVaultJson($Connection, [string] $Text) {
 function Receive-CsVaultFrame($Connection, [int] $Quarters) {
     $c = $Connection
     while ($true) {
-        $have = $c.End - $c.Start
+        $have = $c['End'] - $c['Start']
         $need = 5
         if ($have -ge 5) {
-            $length = [System.BitConverter]::ToInt32($c.Buffer, $c.Start)
+            $length = [System.BitConverter]::ToInt32($c['Buffer'], $c['Start'])
             if ($length -lt 1 -or $length -gt 1048576) { throw [System.IO.IOException]::new('the service sent a frame of a forbidden length') }
             $need = 5 + $length
             if ($have -ge $need) {
-                $kind = $c.Buffer[$c.Start + 4]
-                $c.Offset = $c.Start + 5
-                $c.Length = $length
-                $c.Start += $need
+                $kind = $c['Buffer'][$c['Start'] + 4]
+                $c['Offset'] = $c['Start'] + 5
+                $c['Length'] = $length
+                $c['Start'] += $need
                 if ($kind -eq 66) { return }
-                $text = $script:CsVaultUtf8.GetString($c.Buffer, $c.Offset, $length)
+                $text = $script:CsVaultUtf8.GetString($c['Buffer'], $c['Offset'], $length)
                 # The answer to most calls, which needs no parsing.
-                if ($text -eq ('{"jsonrpc":"2.0","id":' + $c.Call + ',"result":{}}')) { return $script:CsVaultDone }
-                if ($null -eq $script:CsVaultJson) { return Microsoft.PowerShell.Utility\ConvertFrom-Json $text }
-                return $script:CsVaultJson::ConvertFromJson($text, [ref] $null)
+                if ($text -eq ('{"jsonrpc":"2.0","id":' + $c['Call'] + ',"result":{}}')) { return $script:CsVaultDone }
+                $message = if ($null -eq $script:CsVaultJson) { ConvertFrom-CsVaultJson $text } else { $script:CsVaultJson::ConvertFromJson($text, $true, [ref] $null) }
+                if ($message -is [System.Collections.IDictionary]) { return $message }
+                throw [System.IO.IOException]::new('the service sent a frame that is no message')
             }
         }
-        if ($need -gt $c.Buffer.Length - $c.Start) {
+        if ($need -gt $c['Buffer'].Length - $c['Start']) {
             Expand-CsVaultBuffer $c $need
         } elseif ($have -eq 0) {
-            $c.Start = 0
-            $c.End = 0
+            $c['Start'] = 0
+            $c['End'] = 0
         }
-        $task = $c.Reading
-        if ($null -eq $task) { $task = $c.Pipe.ReadAsync($c.Buffer, $c.End, $c.Buffer.Length - $c.End) } else { $c.Reading = $null }
+        $task = $c['Reading']
+        if ($null -eq $task) { $task = $c['Pipe'].ReadAsync($c['Buffer'], $c['End'], $c['Buffer'].Length - $c['End']) } else { $c['Reading'] = $null }
         while (-not $task.Wait(250)) { if (--$Quarters -eq 0) { throw [System.TimeoutException]::new() } }
         if ($task.Result -eq 0) { throw [System.IO.IOException]::new('the service closed the connection') }
-        $c.End += $task.Result
+        $c['End'] += $task.Result
     }
 }

@@ -40,8 +40,8 @@ function Invoke-CsVaultCall($Cmdlet, [string] $Name, $Bound, $Sent, [bool] $What
         $finished = $false
         try {
             $connection = Get-CsVaultConnection $Cmdlet ($attempt -gt 1)
-            $connection.Call++
-            $request = '{"jsonrpc":"2.0","id":' + $connection.Call + ',"method":"invoke","params":{"cmdlet":"' + $Name + '","parameters":' + $parameters
+            $connection['Call']++
+            $request = '{"jsonrpc":"2.0","id":' + $connection['Call'] + ',"method":"invoke","params":{"cmdlet":"' + $Name + '","parameters":' + $parameters
             if ($WhatIf) { $request += ',"whatIf":true' }
             if ($key) { $request += ',"idempotencyKey":"' + $key + '"' }
             if ($null -ne $Source) { $request += ',"input":true' }
@@ -49,20 +49,24 @@ function Invoke-CsVaultCall($Cmdlet, [string] $Name, $Bound, $Sent, [bool] $What
             Send-CsVaultJson $connection ($request + '}}')
             $answer = $null
             while ($null -eq $answer) {
-                if ($null -ne $state.Source -and $state.Credits -gt 0) { Send-CsVaultSource $Cmdlet $connection $state }
+                if ($null -ne $state['Source'] -and $state['Credits'] -gt 0) { Send-CsVaultSource $Cmdlet $connection $state }
                 $message = Receive-CsVaultFrame $connection
-                $record = $message.params
+                if ($null -eq $message) {
+                    Write-CsVaultMessage $Cmdlet $connection $null $Sink $state
+                    continue
+                }
+                $record = $message['params']
                 # An error without an id is the answer to a request that could not be read.
-                if ($message.id -or $message.error) {
+                if ($message['id'] -or $message['error']) {
                     $answer = $message
-                } elseif ($record.stream -eq 'object') {
-                    $state.Received = $true
-                    $convert = $script:CsVaultConverters[$record.type]
+                } elseif ($null -ne $record -and $record['stream'] -eq 'object') {
+                    $state['Received'] = $true
+                    $convert = $script:CsVaultConverters[$record['type']]
                     if ($convert -is [string]) {
                         Read-CsVaultPart "$script:CsVaultFolder/Generated/$convert.ps1"
-                        $convert = $script:CsVaultConverters[$record.type]
+                        $convert = $script:CsVaultConverters[$record['type']]
                     }
-                    if ($null -eq $convert) { $Cmdlet.WriteObject($record.values, $true) } else { $Cmdlet.WriteObject(@(& $convert $record.values), $true) }
+                    if ($null -eq $convert) { $Cmdlet.WriteObject($record['values'], $true) } else { $Cmdlet.WriteObject(@(& $convert $record['values']), $true) }
                 } else {
                     Write-CsVaultMessage $Cmdlet $connection $message $Sink $state
                 }
@@ -77,19 +81,19 @@ function Invoke-CsVaultCall($Cmdlet, [string] $Name, $Bound, $Sent, [bool] $What
                 continue
             }
             # What changes something carries a key, so it is done once, however often it is asked for. What reads is asked again when nothing was seen yet.
-            Assert-CsVaultLoss $Cmdlet $_ ($attempt -eq 1 -and -not $state.Received -and ($key -or -not $Changes))
+            Assert-CsVaultLoss $Cmdlet $_ ($attempt -eq 1 -and -not $state['Received'] -and ($key -or -not $Changes))
         } finally {
-            if ($null -ne $state.Progress) { Complete-CsVaultProgress $Cmdlet $state }
+            if ($null -ne $state['Progress']) { Complete-CsVaultProgress $Cmdlet $state }
             # A connection in the middle of a call is closed, which cancels the call.
             if ($null -ne $connection) {
-                if ($finished) { Set-CsVaultIdle $connection } else { $connection.Pipe.Dispose() }
+                if ($finished) { Set-CsVaultIdle $connection } else { $connection['Pipe'].Dispose() }
             }
         }
         if ($finished) { break }
         if ($null -ne $Source) { $Source.Position = 0 }
     }
-    if ($answer.error) { Stop-CsVaultCall $Cmdlet $answer.error.data $Source }
-    $result = $answer.result
+    if ($answer['error']) { Stop-CsVaultCall $Cmdlet $answer['error']['data'] $Source }
+    $result = $answer['result']
     if ($null -ne $Sink) { Assert-CsVaultBytes $Cmdlet $result $state }
-    return @{ Version = $result.version; PlanLines = $state.PlanLines; Plan = $state.Plan; Verbose = $state.Verbose }
+    return @{ Version = $result['version']; PlanLines = $state['PlanLines']; Plan = $state['Plan']; Verbose = $state['Verbose'] }
 }

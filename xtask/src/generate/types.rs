@@ -163,7 +163,7 @@ fn converter(manifests: &Manifests, output: &OutputTypeManifest) -> String {
         output.name
     );
     for property in &output.properties {
-        let value = format!("$value.{}", property.name);
+        let value = format!("$value['{}']", property.name);
         let (kind, list) = property
             .r#type
             .strip_suffix("[]")
