@@ -8,7 +8,6 @@ use cs_contract::{OutputTypeManifest, PropertyManifest};
 use super::Generated;
 use super::manifests::Manifests;
 use super::module::{GENERATED, MARK};
-use super::text;
 
 /// A file for each type of object that a cmdlet returns, with the types of which it consists.
 pub fn files(manifests: &Manifests) -> Vec<Generated> {
@@ -88,30 +87,25 @@ fn parts<'a>(
 }
 
 /// The types of values that are more than a text: they have a name, and print and compare as the original's do. Each object is one of its
-/// own, since scripts add members to it. Made at once, because each making costs at the prompt's first call.
+/// own, since scripts add members to it.
 fn value_types(outputs: &[&OutputTypeManifest]) -> String {
-    if outputs.is_empty() {
-        return String::new();
-    }
-    let joined = |text: &dyn Fn(&OutputTypeManifest) -> String| {
-        let texts: Vec<String> = outputs.iter().map(|output| text(output)).collect();
-        texts.join(", ")
-    };
-    let mut text = format!(
-        "{} = New-CsVaultValueType {} @'\n",
-        joined(&|output| format!("$script:CsVault{}", short(output))),
-        joined(&|output| format!("'{}'", output.name)),
-    );
+    let mut text = String::new();
     for output in outputs {
-        let property = only_property(output);
-        let shown = text::script(output.text.as_deref().unwrap_or_default());
+        let shown = output.text.as_deref().unwrap_or_default();
+        let (before, after) = shown.split_once("{Name}").unwrap_or((shown, ""));
+        let quoted = |words: &str| format!("'{}'", words.replace('\'', "''"));
         let _infallible = writeln!(
             text,
-            "class CsVault{} {{\n    [string] ${property}\n    [string] ToString() {{ return \"{shown}\" }}\n    [bool] Equals([object] $other) {{ return $null -ne $other -and ($this.{property} -eq \"$other\" -or $this.ToString() -eq \"$other\") }}\n    [int] GetHashCode() {{ return \"$($this.{property})\".ToLowerInvariant().GetHashCode() }}\n}}",
-            short(output)
+            "$script:CsVault{} = New-CsVaultValueType {} {} {}",
+            short(output),
+            quoted(&output.name),
+            quoted(before),
+            quoted(after)
         );
     }
-    text.push_str("'@\n\n");
+    if !outputs.is_empty() {
+        text.push('\n');
+    }
     text
 }
 
@@ -131,14 +125,6 @@ fn values<'a>(
         })
 }
 
-/// What such a value consists of.
-fn only_property(output: &OutputTypeManifest) -> &str {
-    output
-        .properties
-        .first()
-        .map_or("Name", |property| property.name.as_str())
-}
-
 fn short(output: &OutputTypeManifest) -> &str {
     output.name.rsplit('.').next().unwrap_or(&output.name)
 }
@@ -146,9 +132,8 @@ fn short(output: &OutputTypeManifest) -> &str {
 /// What makes the object of `$text`. It stands in the loop itself: a call of a function for each text takes ten times as long.
 fn bare(output: &OutputTypeManifest) -> String {
     format!(
-        "$new = [Activator]::CreateInstance($type{}); $new.{} = $text; $new",
-        short(output),
-        only_property(output)
+        "$new = [Activator]::CreateInstance($type{}); $new.Name = $text; $new",
+        short(output)
     )
 }
 

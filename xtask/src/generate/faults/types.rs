@@ -101,11 +101,10 @@ fn properties(manifests: &Manifests, output: &OutputTypeManifest, report: &mut R
         report.fault(format!("the property {name} is there twice; keep one"));
     }
     if output.bare {
-        let texts = output.properties.iter().all(|one| one.r#type == "String");
-        if output.properties.len() != 1 || !texts || output.text.is_none() {
-            report.fault(
-                "a bare type has one property, a String, and a text; write these, or remove bare",
-            );
+        let name = matches!(output.properties.as_slice(), [one] if one.name == "Name" && one.r#type == "String");
+        let text = output.text.as_deref().unwrap_or_default();
+        if !name || text.matches("{Name}").count() != 1 {
+            report.fault("a bare type has one property, the String Name, and a text with {Name} once; write these, or remove bare");
         }
     }
 }

@@ -66,7 +66,7 @@ fn faults_of_types_are_told() {
         (
             "bare",
             json!(true),
-            "a bare type has one property, a String, and a text",
+            "a bare type has one property, the String Name, and a text with {Name} once",
         ),
     ] {
         let mut said = thing(said);
