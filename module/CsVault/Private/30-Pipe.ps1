@@ -1,15 +1,14 @@
 # The connection: frames of the protocol (docs/protocol.md). Every wait is cut into short ones, so that Ctrl+C is heard.
 #
 # What is here runs in each first call at a prompt. Tables are read with brackets and not with dots: PowerShell compiles code for each name
-# behind a dot, which takes longer than a call, and the same code for all brackets.
+# behind a dot, which takes longer than a call, and the same code for all brackets. It does so for each operator and kind of operands as well.
 
 $script:CsVaultIdle = @{}
 # What names the place of the service. ($env: is ten times as slow.)
 $script:CsVaultPlaceNames = 'CSVAULT_HOME', 'CSVAULT_PIPE', 'CSVAULT_PIPE_OWNER', 'XDG_DATA_HOME', 'HOME'
 $script:CsVaultUtf8 = [System.Text.UTF8Encoding]::new($false, $true)
-# What ConvertFrom-Json calls, where it is public: the first use of the cmdlet itself, and of the module that it is in, takes its time.
-$script:CsVaultJson = [type]::GetType('Microsoft.PowerShell.Commands.JsonObject, Microsoft.PowerShell.Commands.Utility')
-if ($null -ne $script:CsVaultJson -and -not $script:CsVaultJson.IsPublic) { $script:CsVaultJson = $null }
+# What ConvertFrom-Json calls, public but in Windows PowerShell: the first use of the cmdlet itself, and of the module that it is in, takes its time.
+$script:CsVaultJson = if ($PSEdition -eq 'Core') { [type]::GetType('Microsoft.PowerShell.Commands.JsonObject, Microsoft.PowerShell.Commands.Utility') }
 $script:CsVaultDone = @{ id = 1; result = @{} }
 
 # A connection that said hello: one that is idle, or a new one.
@@ -77,7 +76,7 @@ function Connect-CsVaultPipe($Cmdlet, $Place) {
     try {
         # A wait that does not throw: that nobody listens is no error of the user's.
         $task = $pipe.ConnectAsync(300)
-        while ([System.Threading.Tasks.Task]::WaitAny($task, 250) -lt 0) { }
+        while ([System.Threading.Tasks.Task]::WaitAny($task, 250) -eq -1) { }
         $connected = $null -eq $task.Exception
         if (-not $connected) { Assert-CsVaultSilence $Cmdlet $Place $task.Exception.GetBaseException() }
     } finally {
@@ -89,13 +88,10 @@ function Connect-CsVaultPipe($Cmdlet, $Place) {
 }
 
 function Send-CsVaultJson($Connection, [string] $Text) {
-    # In front are the length, which is set below, and the kind. (One call, and bytes by hand: the first of each other way takes its time.)
+    # In front are the length, which is set below, and the kind.
     $frame = $script:CsVaultUtf8.GetBytes("`0`0`0`0J" + $Text)
     $length = $frame.Length - 5
-    $frame[0] = $length -band 255
-    $frame[1] = ($length -shr 8) -band 255
-    $frame[2] = ($length -shr 16) -band 255
-    $frame[3] = $length -shr 24
+    [System.BitConverter]::GetBytes($length).CopyTo($frame, 0)
     $task = $Connection['Pipe'].WriteAsync($frame, 0, $frame.Length)
     while (-not $task.Wait(250)) { }
 }
@@ -109,9 +105,9 @@ function Receive-CsVaultFrame($Connection, [int] $Quarters) {
         $need = 5
         if ($have -ge 5) {
             $length = [System.BitConverter]::ToInt32($c['Buffer'], $c['Start'])
-            if ($length -lt 1 -or $length -gt 1048576) { throw [System.IO.IOException]::new('the service sent a frame of a forbidden length') }
-            $need = 5 + $length
-            if ($have -ge $need) {
+            if (-not ($length -gt 0) -or $length -gt 1048576) { throw [System.IO.IOException]::new('the service sent a frame of a forbidden length') }
+            $need = $length + 5
+            if (-not ($need -gt $have)) {
                 $kind = $c['Buffer'][$c['Start'] + 4]
                 $c['Offset'] = $c['Start'] + 5
                 $c['Length'] = $length
