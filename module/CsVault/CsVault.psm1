@@ -60,7 +60,7 @@ function Get-CsVaultPlace($Cmdlet) {
         }
     }
     # As the executable does it: a relative folder starts at the process's own.
-    $folder = [System.IO.Path]::GetFullPath($folder)
+    if ($script:CsVaultOnWindows -or $folder -notlike '/*') { $folder = [System.IO.Path]::GetFullPath($folder) }
     $pipe = $env:CSVAULT_PIPE
     if (-not $pipe) {
         $pipe = if ($script:CsVaultOnWindows) { "\\.\pipe\csvault-$([Environment]::UserName)" } else { "$folder/csvault.sock" }
@@ -78,7 +78,7 @@ $script:CsVaultIdle = @{}
 $script:CsVaultPlaceNames = 'CSVAULT_HOME', 'CSVAULT_PIPE', 'CSVAULT_PIPE_OWNER', 'XDG_DATA_HOME', 'HOME'
 $script:CsVaultUtf8 = [System.Text.UTF8Encoding]::new($false, $true)
 # What ConvertFrom-Json calls, public but in Windows PowerShell: the first use of the cmdlet itself, and of the module that it is in, takes its time.
-$script:CsVaultJson = if ($PSEdition -eq 'Core') { [type]::GetType('Microsoft.PowerShell.Commands.JsonObject, Microsoft.PowerShell.Commands.Utility') }
+$script:CsVaultJson = if ($PSEdition -eq 'Core') { 'Microsoft.PowerShell.Commands.JsonObject, Microsoft.PowerShell.Commands.Utility' -as [type] }
 $script:CsVaultDone = @{ id = 1; result = @{} }
 
 # A connection that said hello: one that is idle, or a new one.

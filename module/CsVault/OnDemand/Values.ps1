@@ -1,6 +1,5 @@
 # Types of values that are more than a text.
 
-
 # What the types below are made in.
 $script:CsVaultValues = [System.Reflection.Emit.AssemblyBuilder]::DefineDynamicAssembly([System.Reflection.AssemblyName]::new('CsVault.Values'), [System.Reflection.Emit.AssemblyBuilderAccess]::Run).DefineDynamicModule('CsVault.Values')
 
@@ -20,12 +19,12 @@ function script:New-CsVaultValueType([string] $Name, [string] $Before, [string] 
     $il.Emit([System.Reflection.Emit.OpCodes]::Ldarg_0)
     $il.Emit([System.Reflection.Emit.OpCodes]::Ldfld, $field)
     $il.Emit([System.Reflection.Emit.OpCodes]::Ldstr, $After)
-    $il.Emit([System.Reflection.Emit.OpCodes]::Call, [string].GetMethod('Concat', [type[]] ([string], [string], [string])))
+    $il.Emit([System.Reflection.Emit.OpCodes]::Call, [System.Reflection.RuntimeReflectionExtensions]::GetRuntimeMethod([string], 'Concat', [type[]] ([string], [string], [string])))
     $il.Emit([System.Reflection.Emit.OpCodes]::Ret)
 
     # String.Equals(this.Name, "" + other, OrdinalIgnoreCase) | String.Equals(this.ToString(), "" + other, OrdinalIgnoreCase)
-    $text = [string].GetMethod('Concat', [type[]] ([object]))
-    $equal = [string].GetMethod('Equals', [type[]] ([string], [string], [StringComparison]))
+    $text = [System.Reflection.RuntimeReflectionExtensions]::GetRuntimeMethod([string], 'Concat', [type[]] ([object]))
+    $equal = [System.Reflection.RuntimeReflectionExtensions]::GetRuntimeMethod([string], 'Equals', [type[]] ([string], [string], [StringComparison]))
     $il = $type.DefineMethod('Equals', $public, [bool], [type[]] ([object])).GetILGenerator()
     $il.Emit([System.Reflection.Emit.OpCodes]::Ldarg_0)
     $il.Emit([System.Reflection.Emit.OpCodes]::Ldfld, $field)
@@ -44,10 +43,10 @@ function script:New-CsVaultValueType([string] $Name, [string] $Before, [string] 
 
     # StringComparer.OrdinalIgnoreCase.GetHashCode(this.ToString())
     $il = $type.DefineMethod('GetHashCode', $public, [int], $none).GetILGenerator()
-    $il.Emit([System.Reflection.Emit.OpCodes]::Call, [StringComparer].GetMethod('get_OrdinalIgnoreCase', $none))
+    $il.Emit([System.Reflection.Emit.OpCodes]::Call, [System.Reflection.RuntimeReflectionExtensions]::GetRuntimeMethod([StringComparer], 'get_OrdinalIgnoreCase', $none))
     $il.Emit([System.Reflection.Emit.OpCodes]::Ldarg_0)
     $il.Emit([System.Reflection.Emit.OpCodes]::Call, $print)
-    $il.Emit([System.Reflection.Emit.OpCodes]::Callvirt, [StringComparer].GetMethod('GetHashCode', [type[]] ([string])))
+    $il.Emit([System.Reflection.Emit.OpCodes]::Callvirt, [System.Reflection.RuntimeReflectionExtensions]::GetRuntimeMethod([StringComparer], 'GetHashCode', [type[]] ([string])))
     $il.Emit([System.Reflection.Emit.OpCodes]::Ret)
     return $type.CreateType()
 }

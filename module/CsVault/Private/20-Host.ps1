@@ -20,7 +20,7 @@ function Get-CsVaultPlace($Cmdlet) {
         }
     }
     # As the executable does it: a relative folder starts at the process's own.
-    $folder = [System.IO.Path]::GetFullPath($folder)
+    if ($script:CsVaultOnWindows -or $folder -notlike '/*') { $folder = [System.IO.Path]::GetFullPath($folder) }
     $pipe = $env:CSVAULT_PIPE
     if (-not $pipe) {
         $pipe = if ($script:CsVaultOnWindows) { "\\.\pipe\csvault-$([Environment]::UserName)" } else { "$folder/csvault.sock" }

@@ -8,7 +8,7 @@ $script:CsVaultIdle = @{}
 $script:CsVaultPlaceNames = 'CSVAULT_HOME', 'CSVAULT_PIPE', 'CSVAULT_PIPE_OWNER', 'XDG_DATA_HOME', 'HOME'
 $script:CsVaultUtf8 = [System.Text.UTF8Encoding]::new($false, $true)
 # What ConvertFrom-Json calls, public but in Windows PowerShell: the first use of the cmdlet itself, and of the module that it is in, takes its time.
-$script:CsVaultJson = if ($PSEdition -eq 'Core') { [type]::GetType('Microsoft.PowerShell.Commands.JsonObject, Microsoft.PowerShell.Commands.Utility') }
+$script:CsVaultJson = if ($PSEdition -eq 'Core') { 'Microsoft.PowerShell.Commands.JsonObject, Microsoft.PowerShell.Commands.Utility' -as [type] }
 $script:CsVaultDone = @{ id = 1; result = @{} }
 
 # A connection that said hello: one that is idle, or a new one.
