@@ -18,7 +18,7 @@ use crate::roles::{RoleCache, RoleSet};
 use crate::{AuditEntry, AuditPhase, Call, CallIo, EngineParts, Received};
 
 /// Bytes that one step of [`Engine::idle`] deflates.
-const IDLE_STEP: u64 = 16 * 1024 * 1024;
+const IDLE_STEP: u64 = 8 * 1024 * 1024;
 
 /// What a cmdlet's own file provides.
 pub struct Handler {

@@ -184,6 +184,8 @@ fn dispatch(command: Command) -> u8 {
             #[cfg(windows)]
             as_service,
         } => {
+            #[cfg(all(target_os = "linux", target_env = "gnu"))]
+            crate::allocator::settle();
             let mode = if system { Mode::System } else { Mode::Embedded };
             let options = home::locate(home.as_deref(), mode).map(|home| serve::Options {
                 home,

@@ -1,5 +1,7 @@
 //! The executable as a library: pipe server, caller identity, service and command line.
 
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+mod allocator;
 mod audit;
 pub mod cli;
 mod client;

@@ -103,6 +103,13 @@ pub fn run_telling(options: &Options, ready: impl FnOnce()) -> Result<(), Fault>
     let lock = HomeLock::take(&options.home)?;
     home::sweep(&options.home);
     service_log::keep_panics(&options.home);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(THREADS)
+        .build()
+        .map_err(|error| not_started(&error))?;
+    #[cfg(unix)]
+    outlive_file_size_limits(&runtime);
     let settings = Arc::new(Settings::load(&options.home, options.mode)?);
     let limits = settings.limits.resolve();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -139,11 +146,6 @@ pub fn run_telling(options: &Options, ready: impl FnOnce()) -> Result<(), Fault>
         (Mode::Embedded, None) => settings.idle(),
         (Mode::System, None) => None,
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .max_blocking_threads(THREADS)
-        .build()
-        .map_err(|error| not_started(&error))?;
     runtime.block_on(async {
         let (listener, name) = socket::listen(&pipe_path, options.mode)?.split();
         stop_on_signals(&service)?;
@@ -210,12 +212,20 @@ fn say_ready(home: &Path, pipe: &Path) {
     let _unheard = crate::sd_notify::tell("READY=1");
 }
 
+/// A file size limit is an error of the write that meets it, and must not end the service.
+#[cfg(unix)]
+fn outlive_file_size_limits(runtime: &tokio::runtime::Runtime) {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let _entered = runtime.enter();
+    // Whoever hears it once is not ended by it any more, though nobody listens.
+    let _ignored = signal(SignalKind::from_raw(nix::libc::SIGXFSZ));
+}
+
 #[cfg(unix)]
 fn stop_on_signals(service: &Arc<Service>) -> Result<(), ErrorReport> {
     use tokio::signal::unix::{SignalKind, signal};
 
-    // A file size limit is an error of the write that meets it, and must not end the service.
-    let _ignored = signal(SignalKind::from_raw(nix::libc::SIGXFSZ));
     for kind in [
         SignalKind::terminate(),
         SignalKind::interrupt(),
