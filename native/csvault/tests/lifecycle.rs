@@ -7,7 +7,7 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::Output;
 
-use cs_testkit::{Home, RawClient, skipped};
+use cs_testkit::{Home, Host, RawClient, skipped};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
@@ -37,6 +37,26 @@ fn ready_is_one_line_and_tells_where() {
     assert!(host.ready["version"].is_string());
 }
 
+/// What the settings do is measured: P5 of docs/performance.md.
+#[test]
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn a_service_tells_its_allocator_to_keep_little_and_leaves_what_somebody_chose() {
+    let environment = |pid: u32| {
+        let bytes = std::fs::read(format!("/proc/{pid}/environ")).unwrap();
+        text(&bytes).replace('\0', "\n")
+    };
+    let home = home();
+    let host = home.start();
+    assert!(environment(host.pid()).contains("\nMALLOC_ARENA_MAX=1\n"));
+    assert!(host.stop().success());
+    let mut command = home.command(&["serve"]);
+    command.env("MALLOC_ARENA_MAX", "7");
+    let host = Host::spawn(command).unwrap();
+    let chosen = environment(host.pid());
+    assert!(chosen.contains("MALLOC_ARENA_MAX=7") && !chosen.contains("MALLOC_TRIM"));
+    assert!(host.stop().success());
+}
+
 #[test]
 fn everything_in_a_home_is_private_whatever_the_umask() {
     for umask in ["000", "022", "077", "777"] {
@@ -48,7 +68,7 @@ fn everything_in_a_home_is_private_whatever_the_umask() {
             env!("CARGO_BIN_EXE_csvault"),
         ]);
         command.env("CSVAULT_HOME", home.path());
-        let host = cs_testkit::Host::spawn(command).unwrap();
+        let host = Host::spawn(command).unwrap();
         let _ = host.client().ask("ping", Value::Null);
         assert_eq!(
             home.path().metadata().unwrap().mode() & 0o777,
