@@ -12,7 +12,6 @@ use crate::fault::Fault;
 #[derive(Default)]
 pub struct RolesInPackage {
     inside: bool,
-    seen: bool,
     /// The roles that were found; `None` without a document of roles.
     pub found: Option<Vec<Role>>,
     item: Vec<u8>,
@@ -25,10 +24,7 @@ impl RolesInPackage {
     /// When the document is too long, holds no roles or more than one item.
     pub fn look_at(&mut self, event: &PackageEvent) -> Result<(), Fault> {
         match event {
-            PackageEvent::DocumentStart { id, .. } => {
-                self.inside = *id == roles_document();
-                self.seen |= self.inside;
-            }
+            PackageEvent::DocumentStart { id, .. } => self.inside = *id == roles_document(),
             PackageEvent::DocumentEnd { .. } => self.inside = false,
             PackageEvent::ItemChunk(chunk) if self.inside => {
                 if (self.item.len() + chunk.len()) as u64 > ROLES_BYTES {
@@ -53,7 +49,7 @@ impl RolesInPackage {
 
     /// What an administrator should know about the roles of a package.
     pub fn remark(&self, directory: &dyn Directory) -> Option<String> {
-        let Some(found) = self.found.as_ref().filter(|_| self.seen) else {
+        let Some(found) = &self.found else {
             return Some(
                 "The package holds no roles; the predefined roles are in force.".to_owned(),
             );
