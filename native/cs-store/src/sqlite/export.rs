@@ -16,6 +16,10 @@ use crate::StoreError;
 /// Threads that deflate, and runs that wait for them or come from them at most.
 const WORKERS: usize = 2;
 
+/// Deflated bytes are handed on in pieces of this length. A longer one would keep a core, here and where it is received, for longer
+/// than a short call of somebody else takes.
+const PIECE_BYTES: usize = 64 * 1024;
+
 /// Where a deflated run is.
 enum Place {
     Kept(Cached),
@@ -47,12 +51,12 @@ pub fn run(
 
     let stopped = |_| StoreError::Stopped;
     let mut writer = PackageWriter::new(to, &plans);
-    let mut buffer = vec![0; 128 * 1024];
+    let mut buffer = vec![0; PIECE_BYTES];
     for place in &places {
         writer.begin_entry().map_err(stopped)?;
         for run in place {
             match run {
-                Place::Kept(kept) => copy_kept(connection, kept, &mut writer)?,
+                Place::Kept(kept) => copy_kept(connection, kept, &mut buffer, &mut writer)?,
                 Place::Spooled {
                     offset,
                     packed,
@@ -68,17 +72,36 @@ pub fn run(
 fn copy_kept(
     connection: &Connection,
     kept: &Cached,
+    buffer: &mut [u8],
     writer: &mut PackageWriter<'_>,
 ) -> Result<(), StoreError> {
     let damaged = || StoreError::Damaged("a deflated run is not what it was".to_owned());
-    let mut statement = connection.prepare_cached("SELECT data FROM run_cache WHERE id = ?1")?;
-    let mut rows = statement.query([kept.id])?;
-    let row = rows.next()?.ok_or_else(damaged)?;
-    let data = row.get_ref(0)?.as_blob().map_err(|_| damaged())?;
-    if data.len() as u64 != kept.packed || crc32fast::hash(data) != kept.packed_crc {
+    let data = connection.blob_open("main", "run_cache", "data", kept.id, true)?;
+    if data.len() as u64 != kept.packed {
         return Err(damaged());
     }
-    writer.run(data).map_err(|_| StoreError::Stopped)
+    if copy(data, buffer, writer)? != kept.packed_crc {
+        return Err(damaged());
+    }
+    Ok(())
+}
+
+/// Copies deflated bytes in pieces; returns their checksum.
+fn copy(
+    mut from: impl Read,
+    buffer: &mut [u8],
+    writer: &mut PackageWriter<'_>,
+) -> Result<u32, StoreError> {
+    let mut crc = crc32fast::Hasher::new();
+    loop {
+        let read = from.read(buffer)?;
+        let bytes = buffer.get(..read).unwrap_or_default();
+        if bytes.is_empty() {
+            return Ok(crc.finalize());
+        }
+        crc.update(bytes);
+        writer.run(bytes).map_err(|_| StoreError::Stopped)?;
+    }
 }
 
 /// Finds the runs of a part, and deflates those that are not there.
@@ -214,18 +237,7 @@ impl Spool<'_> {
             return Err(lost());
         };
         file.seek(SeekFrom::Start(offset))?;
-        let mut rest = file.take(packed);
-        let mut found = crc32fast::Hasher::new();
-        loop {
-            let read = rest.read(buffer)?;
-            if read == 0 {
-                break;
-            }
-            let bytes = buffer.get(..read).unwrap_or_default();
-            found.update(bytes);
-            writer.run(bytes).map_err(|_| StoreError::Stopped)?;
-        }
-        if found.finalize() == crc {
+        if copy(file.take(packed), buffer, writer)? == crc {
             return Ok(());
         }
         Err(StoreError::Damaged(

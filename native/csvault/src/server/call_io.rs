@@ -41,6 +41,10 @@ pub struct PipeIo<'a> {
     fault: Option<ErrorReport>,
 }
 
+/// Bytes of a chunk that goes out; the protocol allows more. It is short so that neither the thread that fills it nor the client that takes
+/// it keeps a core for long while others wait for theirs.
+const CHUNK_BYTES: usize = 64 * 1024;
+
 /// Bytes in front of a chunk's content.
 const CHUNK_HEAD: usize = Limits::HEADER_BYTES + Limits::CALL_ID_BYTES;
 
@@ -97,7 +101,7 @@ impl<'a> PipeIo<'a> {
 
     fn begin_chunk(&mut self) {
         self.chunk = self.outbox.buffer();
-        self.chunk.reserve(CHUNK_HEAD + Limits::CHUNK_BYTES);
+        self.chunk.reserve(CHUNK_HEAD + CHUNK_BYTES);
         self.chunk.extend_from_slice(&[0; Limits::HEADER_BYTES]);
         self.chunk.extend_from_slice(&self.call.id.to_le_bytes());
     }
@@ -138,7 +142,7 @@ impl CallIo for PipeIo<'_> {
             if self.chunk.is_empty() {
                 self.begin_chunk();
             }
-            let room = CHUNK_HEAD + Limits::CHUNK_BYTES - self.chunk.len();
+            let room = CHUNK_HEAD + CHUNK_BYTES - self.chunk.len();
             let (now, later) = bytes.split_at_checked(room).unwrap_or((bytes, &[]));
             self.chunk.extend_from_slice(now);
             if now.len() == room {
@@ -267,7 +271,7 @@ impl CallIo for InlineIo {
     }
 
     fn output(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
-        for piece in bytes.chunks(Limits::CHUNK_BYTES) {
+        for piece in bytes.chunks(CHUNK_BYTES) {
             let header = FrameHeader {
                 kind: FrameKind::Bytes,
                 length: Limits::CALL_ID_BYTES + piece.len(),
@@ -289,6 +293,41 @@ mod tests {
     use super::super::call::Taken;
     use super::*;
 
+    fn nobody() -> Arc<Caller> {
+        Arc::new(Caller {
+            principal: String::new(),
+            is_owner: false,
+            is_local_administrator: false,
+            member_of: None,
+        })
+    }
+
+    #[test]
+    fn output_goes_out_in_short_chunks() {
+        let (call, outbox) = (CallState::new(7), Outbox::default());
+        let rules = InputRules {
+            folder: std::path::PathBuf::new(),
+            bytes: 0,
+            patience: Duration::ZERO,
+        };
+        let mut io = PipeIo::new(&call, &outbox, &rules, false, &nobody);
+        let bytes: Vec<u8> = (0_u8..=255).cycle().take(2 * CHUNK_BYTES + 5).collect();
+        let (first, rest) = bytes.split_at(3);
+        io.output(first).unwrap();
+        io.output(rest).unwrap();
+        io.finish().unwrap();
+
+        let mut received = Vec::new();
+        for length in [CHUNK_BYTES, CHUNK_BYTES, 5] {
+            let frame = outbox.take().unwrap();
+            assert_eq!(frame.len(), CHUNK_HEAD + length);
+            received.extend_from_slice(&frame[CHUNK_HEAD..]);
+            outbox.sent(frame);
+        }
+        assert!(outbox.take().is_none());
+        assert_eq!(received, bytes);
+    }
+
     #[test]
     fn input_is_received_whole_and_within_its_limit() {
         use std::io::Read;
@@ -300,14 +339,6 @@ mod tests {
             patience: Duration::from_secs(60),
         };
         let outbox = Outbox::default();
-        let nobody = || {
-            Arc::new(Caller {
-                principal: String::new(),
-                is_owner: false,
-                is_local_administrator: false,
-                member_of: None,
-            })
-        };
         let chunk = |bytes: &[u8]| [&1_u64.to_le_bytes(), bytes].concat();
 
         let call = CallState::new(1);

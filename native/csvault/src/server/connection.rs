@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use cs_contract::{FrameHeader, FrameKind, Limits};
 use interprocess::local_socket::tokio::Stream;
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
@@ -83,8 +84,13 @@ async fn read_frames(
 
 /// Sends what comes into the outbox, until the client is gone or takes nothing for too long.
 async fn write_frames(writing: &Writing<'_>, outbox: &Outbox, patience: Duration) {
+    let mut close = false;
     loop {
         let frame = outbox.next().await;
+        if !close && is_chunk(&frame) {
+            writing.stay_close();
+            close = true;
+        }
         let mut rest = frame.as_slice();
         while !rest.is_empty() {
             match timeout(patience, writing.write(rest)).await {
@@ -94,6 +100,13 @@ async fn write_frames(writing: &Writing<'_>, outbox: &Outbox, patience: Duration
         }
         outbox.sent(frame);
     }
+}
+
+fn is_chunk(frame: &[u8]) -> bool {
+    let header = frame.first_chunk::<{ Limits::HEADER_BYTES }>();
+    header
+        .and_then(|header| FrameHeader::decode(*header).ok())
+        .is_some_and(|header| header.kind == FrameKind::Bytes)
 }
 
 /// Sends a frame at once when nothing is in front of it; what the client does not take now goes through the outbox.

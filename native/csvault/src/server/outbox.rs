@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use super::call::CallState;
 
 /// Calls wait while so many bytes are in front of theirs.
-const CALLS_WAIT_AT: usize = 1024 * 1024;
+const CALLS_WAIT_AT: usize = 256 * 1024;
 
 /// The connection takes no more requests while so many bytes wait.
 const REQUESTS_WAIT_AT: usize = 4 * 1024 * 1024;
@@ -119,7 +119,8 @@ impl Outbox {
         }
     }
 
-    fn take(&self) -> Option<Vec<u8>> {
+    /// The next frame to send, when one is there.
+    pub fn take(&self) -> Option<Vec<u8>> {
         let mut state = self.state();
         if state.sending {
             return None;

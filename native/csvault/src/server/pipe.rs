@@ -4,6 +4,11 @@ use std::io;
 
 use interprocess::local_socket::tokio::Stream;
 
+/// How much of a transfer the system holds for a client that has not read it yet, on Unix. A client takes what is there in one go and
+/// keeps a core for so long; with what the system would hold, that is longer than the answer to somebody else's short call may take.
+#[cfg(unix)]
+const TRANSFER_AHEAD: usize = 32 * 1024;
+
 /// A connection.
 pub struct Pipe {
     #[cfg(unix)]
@@ -71,6 +76,17 @@ impl Writing<'_> {
         crate::peer::after_first_frame(self.stream)
     }
 
+    /// From now on the system holds little of what the client has not read.
+    pub fn stay_close(&self) {
+        #[cfg(unix)]
+        {
+            let option = nix::sys::socket::sockopt::SndBuf;
+            let stream: &tokio::net::UnixStream = self.stream.as_ref();
+            let _goes_on_with_what_it_has =
+                nix::sys::socket::setsockopt(stream, option, &TRANSFER_AHEAD);
+        }
+    }
+
     /// Writes what the client takes without waiting; 0 when it takes nothing now.
     #[cfg(unix)]
     pub fn write_now(&self, bytes: &[u8]) -> usize {
@@ -108,5 +124,28 @@ impl Writing<'_> {
     pub async fn write(&self, bytes: &[u8]) -> io::Result<usize> {
         let mut stream = self.stream;
         tokio::io::AsyncWriteExt::write(&mut stream, bytes).await
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_of_a_transfer_is_never_far_behind() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_io()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let (stream, _other) = tokio::net::UnixStream::pair().unwrap();
+            let mut pipe = Pipe { stream };
+            let (_, writing) = pipe.split();
+            let block = [0; 1024 * 1024];
+            writing.stay_close();
+            let taken = writing.write_now(&block);
+            // Linux counts twice as much, for what it needs itself.
+            assert!((1..=2 * TRANSFER_AHEAD).contains(&taken), "{taken}");
+        });
     }
 }
