@@ -92,15 +92,14 @@ fn value_types(outputs: &[&OutputTypeManifest]) -> String {
     let mut text = String::new();
     for output in outputs {
         let shown = output.text.as_deref().unwrap_or_default();
-        let (before, after) = shown.split_once("{Name}").unwrap_or((shown, ""));
+        let before = shown.strip_suffix("{Name}").unwrap_or(shown);
         let quoted = |words: &str| format!("'{}'", words.replace('\'', "''"));
         let _infallible = writeln!(
             text,
-            "$script:CsVault{} = New-CsVaultValueType {} {} {}",
+            "$script:CsVault{} = New-CsVaultValueType {} {}",
             short(output),
             quoted(&output.name),
-            quoted(before),
-            quoted(after)
+            quoted(before)
         );
     }
     if !outputs.is_empty() {

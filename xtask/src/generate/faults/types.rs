@@ -103,8 +103,8 @@ fn properties(manifests: &Manifests, output: &OutputTypeManifest, report: &mut R
     if output.bare {
         let name = matches!(output.properties.as_slice(), [one] if one.name == "Name" && one.r#type == "String");
         let text = output.text.as_deref().unwrap_or_default();
-        if !name || text.matches("{Name}").count() != 1 {
-            report.fault("a bare type has one property, the String Name, and a text with {Name} once; write these, or remove bare");
+        if !name || !text.ends_with("{Name}") || text.matches("{Name}").count() != 1 {
+            report.fault("a bare type has one property, the String Name, and a text that ends with {Name}; write these, or remove bare");
         }
     }
 }

@@ -66,7 +66,7 @@ fn faults_of_types_are_told() {
         (
             "bare",
             json!(true),
-            "a bare type has one property, the String Name, and a text with {Name} once",
+            "a bare type has one property, the String Name, and a text that ends with {Name}",
         ),
     ] {
         let mut said = thing(said);
