@@ -76,7 +76,7 @@ function Connect-CsVaultPipe($Cmdlet, $Place) {
     try {
         # A wait that does not throw: that nobody listens is no error of the user's.
         $task = $pipe.ConnectAsync(300)
-        while ([System.Threading.Tasks.Task]::WaitAny($task, 250) -eq -1) { }
+        while (-not $task.IsCompleted) { [System.Threading.Thread]::Sleep(1) }
         $connected = $null -eq $task.Exception
         if (-not $connected) { Assert-CsVaultSilence $Cmdlet $Place $task.Exception.GetBaseException() }
     } finally {

@@ -1,5 +1,6 @@
 //! What a user feels at the prompt.
 
+use std::ffi::OsStr;
 use std::process::Command;
 
 use super::host::Host;
@@ -15,15 +16,13 @@ pub fn rows(bench: &Bench) -> Result<Vec<Row>, String> {
     let empty = bench.path("Empty.psm1");
     std::fs::write(&empty, "function Get-Nothing { }\n").map_err(|error| error.to_string())?;
     let module = root().join("module/CsVault/CsVault.psd1");
-    let seconds = |what: &str| -> Result<f64, String> {
+    let seconds = |script: &str, arguments: &[&OsStr]| -> Result<f64, String> {
         let mut command = Command::new(&pwsh);
         command
             .args(["-NoProfile", "-NonInteractive", "-File"])
-            .arg(root().join("xtask/bench/prompt.ps1"))
-            .args(["-What", what, "-Module"])
-            .arg(if what == "empty" { &empty } else { &module })
-            .arg("-Socket")
-            .arg(host.socket())
+            .arg(root().join("xtask/bench").join(script))
+            .arg("-Module")
+            .args(arguments)
             .env("CSVAULT_HOME", &host.home)
             .env("CSVAULT_EXE", &bench.csvault);
         let text = output(own_service_only(&mut command))?;
@@ -31,12 +30,29 @@ pub fn rows(bench: &Bench) -> Result<Vec<Row>, String> {
             .parse()
             .map_err(|_| format!("no number: {text}"))
     };
+    let (module, empty) = (module.as_os_str(), empty.as_os_str());
     let mut above = Vec::new();
     for _ in 0..bench.rounds {
-        above.push(seconds("first")? - seconds("empty")?);
+        let first = seconds("first.ps1", &[module, OsStr::new("-Call")])?;
+        above.push(first - seconds("first.ps1", &[empty])?);
     }
-    let later = ratio(bench.rounds.min(5), &mut || seconds("call"), &mut || {
-        seconds("echo")
+    let socket = host.socket();
+    let later = |what: &str| {
+        let what = OsStr::new(what);
+        let socket = OsStr::new(&socket);
+        seconds(
+            "later.ps1",
+            &[
+                module,
+                OsStr::new("-Socket"),
+                socket,
+                OsStr::new("-What"),
+                what,
+            ],
+        )
+    };
+    let later = ratio(bench.rounds.min(5), &mut || later("call"), &mut || {
+        later("echo")
     })?;
     Ok(vec![
         Row::new(

@@ -1,16 +1,7 @@
-# Times a prompt: the import of a module with its first call, or later calls against the least that a script can do for the same answer.
+# Times a prompt: later calls against the least that a script can do for the same answer.
 param([Parameter(Mandatory)] [string] $What, [string] $Module, [string] $Socket, [int] $Count = 300)
 $watch = [System.Diagnostics.Stopwatch]::StartNew()
 switch ($What) {
-    'empty' {
-        Import-Module $Module
-        $watch.Elapsed.TotalSeconds
-    }
-    'first' {
-        Import-Module $Module
-        $null = Get-CsAdminRole -Identity CsHelpDesk
-        $watch.Elapsed.TotalSeconds
-    }
     'call' {
         Import-Module $Module
         foreach ($i in 1..50) { $null = Get-CsAdminRole -Identity CSResponseGroupManager }
