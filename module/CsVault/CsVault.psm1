@@ -81,7 +81,8 @@ function Get-CsVaultPlace($Cmdlet) {
 # The connection: frames of the protocol (docs/protocol.md). Every wait is cut into short ones, so that Ctrl+C is heard.
 #
 # What is here runs in each first call at a prompt. Tables are read with brackets and not with dots: PowerShell compiles code for each name
-# behind a dot, which takes longer than a call, and the same code for all brackets. It does so for each operator and kind of operands as well.
+# behind a dot, which takes longer than a call, and the same code for all brackets. It does so for each operator and kind of operands as
+# well, but not for -is, -isnot and -join: hence -is [object], which means that something is there.
 
 $script:CsVaultIdle = @{}
 # What names the place of the service. ($env: is ten times as slow.)
@@ -96,21 +97,21 @@ function Get-CsVaultConnection($Cmdlet, [bool] $New) {
     $key = foreach ($name in $script:CsVaultPlaceNames) { [Environment]::GetEnvironmentVariable($name) }
     $key = $key -join '|'
     $idle = $script:CsVaultIdle[$key]
-    if (-not $New -and $null -ne $idle) {
+    if (-not $New -and $idle -is [object]) {
         $script:CsVaultIdle.Remove($key)
         if (-not $idle['Reading'].IsCompleted) { return $idle }
         $idle['Pipe'].Dispose()
     }
     $place = Get-CsVaultPlace $Cmdlet
     $connection = Connect-CsVaultPipe $Cmdlet $place
-    if ($null -eq $connection) { $connection = Start-CsVaultConnection $Cmdlet $place }
+    if ($connection -isnot [object]) { $connection = Start-CsVaultConnection $Cmdlet $place }
     $connection['Key'] = $key
     $said = $false
     try {
-        Send-CsVaultJson $connection ('{"jsonrpc":"2.0","id":1,"method":"hello","params":{"protocol":' + $script:CsVaultProtocol +
-            ',"client":"' + $script:CsVaultClient + '","manifests":"' + $script:CsVaultManifests + '"}}')
+        Send-CsVaultJson $connection ('{"jsonrpc":"2.0","id":1,"method":"hello","params":{"protocol":', $script:CsVaultProtocol,
+            ',"client":"', $script:CsVaultClient, '","manifests":"', $script:CsVaultManifests, '"}}' -join '')
         $answer = Receive-CsVaultFrame $connection 60
-        $said = $null -ne $answer -and $null -eq $answer['error']
+        $said = $answer -is [object] -and $answer['error'] -isnot [object]
     } catch [System.TimeoutException] {
         $answer = $null
     } finally {
@@ -125,7 +126,7 @@ function Get-CsVaultConnection($Cmdlet, [bool] $New) {
 # would be in the user's $Error and -ErrorVariable.
 function Set-CsVaultIdle($Connection) {
     $c = $Connection
-    if ($null -ne $script:CsVaultIdle[$c['Key']] -or $c['Start'] -ne $c['End']) {
+    if ($script:CsVaultIdle[$c['Key']] -is [object] -or $c['Start'] -ne $c['End']) {
         $c['Pipe'].Dispose()
         return
     }
@@ -157,7 +158,7 @@ function Connect-CsVaultPipe($Cmdlet, $Place) {
         # A wait that does not throw: that nobody listens is no error of the user's.
         $task = $pipe.ConnectAsync(300)
         while (-not $task.IsCompleted) { [System.Threading.Thread]::Sleep(1) }
-        $connected = $null -eq $task.Exception
+        $connected = $task.Exception -isnot [object]
         if (-not $connected) { Assert-CsVaultSilence $Cmdlet $Place $task.Exception.GetBaseException() }
     } finally {
         if (-not $connected) { $pipe.Dispose() }
@@ -169,7 +170,7 @@ function Connect-CsVaultPipe($Cmdlet, $Place) {
 
 function Send-CsVaultJson($Connection, [string] $Text) {
     # In front are the length, which is set below, and the kind.
-    $frame = $script:CsVaultUtf8.GetBytes("`0`0`0`0J" + $Text)
+    $frame = $script:CsVaultUtf8.GetBytes("`0`0`0`0J$Text")
     $length = $frame.Length - 5
     [System.BitConverter]::GetBytes($length).CopyTo($frame, 0)
     $task = $Connection['Pipe'].WriteAsync($frame, 0, $frame.Length)
@@ -195,8 +196,8 @@ function Receive-CsVaultFrame($Connection, [int] $Quarters) {
                 if ($kind -eq 66) { return }
                 $text = $script:CsVaultUtf8.GetString($c['Buffer'], $c['Offset'], $length)
                 # The answer to most calls, which needs no parsing.
-                if ($text -eq ('{"jsonrpc":"2.0","id":' + $c['Call'] + ',"result":{}}')) { return $script:CsVaultDone }
-                $message = if ($null -eq $script:CsVaultJson) { ConvertFrom-CsVaultJson $text } else { $script:CsVaultJson::ConvertFromJson($text, $true, [ref] $null) }
+                if ($text -eq ('{"jsonrpc":"2.0","id":', $c['Call'], ',"result":{}}' -join '')) { return $script:CsVaultDone }
+                $message = if ($script:CsVaultJson -isnot [object]) { ConvertFrom-CsVaultJson $text } else { $script:CsVaultJson::ConvertFromJson($text, $true, [ref] $null) }
                 if ($message -is [System.Collections.IDictionary]) { return $message }
                 throw [System.IO.IOException]::new('the service sent a frame that is no message')
             }
@@ -208,7 +209,7 @@ function Receive-CsVaultFrame($Connection, [int] $Quarters) {
             $c['End'] = 0
         }
         $task = $c['Reading']
-        if ($null -eq $task) { $task = $c['Pipe'].ReadAsync($c['Buffer'], $c['End'], $c['Buffer'].Length - $c['End']) } else { $c['Reading'] = $null }
+        if ($task -isnot [object]) { $task = $c['Pipe'].ReadAsync($c['Buffer'], $c['End'], $c['Buffer'].Length - $c['End']) } else { $c['Reading'] = $null }
         while (-not $task.Wait(250)) { if (--$Quarters -eq 0) { throw [System.TimeoutException]::new() } }
         if ($task.Result -eq 0) { throw [System.IO.IOException]::new('the service closed the connection') }
         $c['End'] += $task.Result
@@ -245,10 +246,10 @@ function Invoke-CsVaultCall($Cmdlet, [string] $Name, $Bound, $Sent, [bool] $What
         if (-not $Bound.ContainsKey($parameter)) { continue }
         $value = $Bound[$parameter]
         # Most are plain words; the rest has its own file.
-        if ($value -is [string] -and $value -cmatch '^[A-Za-z0-9_ .:/*@=,-]*\z') { '"' + $parameter + '":"' + $value + '"' }
-        else { '"' + $parameter + '":' + (ConvertTo-CsVaultJson $value) }
+        if ($value -is [string] -and $value -cmatch '^[A-Za-z0-9_ .:/*@=,-]*\z') { '"', $parameter, '":"', $value, '"' -join '' }
+        else { '"', $parameter, '":', (ConvertTo-CsVaultJson $value) -join '' }
     }
-    $parameters = '{' + ($pairs -join ',') + '}'
+    $parameters = '{', ($pairs -join ','), '}' -join ''
     $key = if ($Changes -and -not $WhatIf) { [guid]::NewGuid().ToString() } else { $null }
     $losses = 0
     for ($attempt = 1; ; $attempt++) {
@@ -258,17 +259,17 @@ function Invoke-CsVaultCall($Cmdlet, [string] $Name, $Bound, $Sent, [bool] $What
         try {
             $connection = Get-CsVaultConnection $Cmdlet ($attempt -gt 1)
             $connection['Call']++
-            $request = '{"jsonrpc":"2.0","id":' + $connection['Call'] + ',"method":"invoke","params":{"cmdlet":"' + $Name + '","parameters":' + $parameters
+            $request = '{"jsonrpc":"2.0","id":', $connection['Call'], ',"method":"invoke","params":{"cmdlet":"', $Name, '","parameters":', $parameters -join ''
             if ($WhatIf) { $request += ',"whatIf":true' }
             if ($key) { $request += ',"idempotencyKey":"' + $key + '"' }
-            if ($null -ne $Source) { $request += ',"input":true' }
+            if ($Source -is [object]) { $request += ',"input":true' }
             if ($request.Length -gt 300000) { Assert-CsVaultSize $Cmdlet $request }
-            Send-CsVaultJson $connection ($request + '}}')
+            Send-CsVaultJson $connection "$request}}"
             $answer = $null
-            while ($null -eq $answer) {
-                if ($null -ne $state['Source'] -and $state['Credits'] -gt 0) { Send-CsVaultSource $Cmdlet $connection $state }
+            while ($answer -isnot [object]) {
+                if ($state['Source'] -is [object] -and $state['Credits'] -gt 0) { Send-CsVaultSource $Cmdlet $connection $state }
                 $message = Receive-CsVaultFrame $connection
-                if ($null -eq $message) {
+                if ($message -isnot [object]) {
                     Write-CsVaultMessage $Cmdlet $connection $null $Sink $state
                     continue
                 }
@@ -276,14 +277,14 @@ function Invoke-CsVaultCall($Cmdlet, [string] $Name, $Bound, $Sent, [bool] $What
                 # An error without an id is the answer to a request that could not be read.
                 if ($message['id'] -or $message['error']) {
                     $answer = $message
-                } elseif ($null -ne $record -and $record['stream'] -eq 'object') {
+                } elseif ($record -is [object] -and $record['stream'] -eq 'object') {
                     $state['Received'] = $true
                     $convert = $script:CsVaultConverters[$record['type']]
                     if ($convert -is [string]) {
                         Read-CsVaultPart "$script:CsVaultFolder/Generated/$convert.ps1"
                         $convert = $script:CsVaultConverters[$record['type']]
                     }
-                    if ($null -eq $convert) { $Cmdlet.WriteObject($record['values'], $true) } else { $Cmdlet.WriteObject(@(& $convert $record['values']), $true) }
+                    if ($convert -isnot [object]) { $Cmdlet.WriteObject($record['values'], $true) } else { $Cmdlet.WriteObject(@(& $convert $record['values']), $true) }
                 } else {
                     Write-CsVaultMessage $Cmdlet $connection $message $Sink $state
                 }
@@ -292,7 +293,7 @@ function Invoke-CsVaultCall($Cmdlet, [string] $Name, $Bound, $Sent, [bool] $What
         } catch [System.IO.IOException], [System.Management.Automation.MethodInvocationException] {
             # A service that is ending still takes connections, and says no more hello: for two seconds that counts for nothing.
             $losses++
-            if ($null -eq $connection -and $losses -lt 100 -and (Get-CsVaultReason $_) -is [System.IO.IOException]) {
+            if ($connection -isnot [object] -and $losses -lt 100 -and (Get-CsVaultReason $_) -is [System.IO.IOException]) {
                 [System.Threading.Thread]::Sleep(20)
                 $attempt--
                 continue
@@ -300,18 +301,18 @@ function Invoke-CsVaultCall($Cmdlet, [string] $Name, $Bound, $Sent, [bool] $What
             # What changes something carries a key, so it is done once, however often it is asked for. What reads is asked again when nothing was seen yet.
             Assert-CsVaultLoss $Cmdlet $_ ($attempt -eq 1 -and -not $state['Received'] -and ($key -or -not $Changes))
         } finally {
-            if ($null -ne $state['Progress']) { Complete-CsVaultProgress $Cmdlet $state }
+            if ($state['Progress'] -is [object]) { Complete-CsVaultProgress $Cmdlet $state }
             # A connection in the middle of a call is closed, which cancels the call.
-            if ($null -ne $connection) {
+            if ($connection -is [object]) {
                 if ($finished) { Set-CsVaultIdle $connection } else { $connection['Pipe'].Dispose() }
             }
         }
         if ($finished) { break }
-        if ($null -ne $Source) { $Source.Position = 0 }
+        if ($Source -is [object]) { $Source.Position = 0 }
     }
     if ($answer['error']) { Stop-CsVaultCall $Cmdlet $answer['error']['data'] $Source }
     $result = $answer['result']
-    if ($null -ne $Sink) { Assert-CsVaultBytes $Cmdlet $result $state }
+    if ($Sink -is [object]) { Assert-CsVaultBytes $Cmdlet $result $state }
     return @{ Version = $result['version']; PlanLines = $state['PlanLines']; Plan = $state['Plan']; Verbose = $state['Verbose'] }
 }
 

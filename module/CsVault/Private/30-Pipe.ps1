@@ -1,7 +1,8 @@
 # The connection: frames of the protocol (docs/protocol.md). Every wait is cut into short ones, so that Ctrl+C is heard.
 #
 # What is here runs in each first call at a prompt. Tables are read with brackets and not with dots: PowerShell compiles code for each name
-# behind a dot, which takes longer than a call, and the same code for all brackets. It does so for each operator and kind of operands as well.
+# behind a dot, which takes longer than a call, and the same code for all brackets. It does so for each operator and kind of operands as
+# well, but not for -is, -isnot and -join: hence -is [object], which means that something is there.
 
 $script:CsVaultIdle = @{}
 # What names the place of the service. ($env: is ten times as slow.)
@@ -16,21 +17,21 @@ function Get-CsVaultConnection($Cmdlet, [bool] $New) {
     $key = foreach ($name in $script:CsVaultPlaceNames) { [Environment]::GetEnvironmentVariable($name) }
     $key = $key -join '|'
     $idle = $script:CsVaultIdle[$key]
-    if (-not $New -and $null -ne $idle) {
+    if (-not $New -and $idle -is [object]) {
         $script:CsVaultIdle.Remove($key)
         if (-not $idle['Reading'].IsCompleted) { return $idle }
         $idle['Pipe'].Dispose()
     }
     $place = Get-CsVaultPlace $Cmdlet
     $connection = Connect-CsVaultPipe $Cmdlet $place
-    if ($null -eq $connection) { $connection = Start-CsVaultConnection $Cmdlet $place }
+    if ($connection -isnot [object]) { $connection = Start-CsVaultConnection $Cmdlet $place }
     $connection['Key'] = $key
     $said = $false
     try {
-        Send-CsVaultJson $connection ('{"jsonrpc":"2.0","id":1,"method":"hello","params":{"protocol":' + $script:CsVaultProtocol +
-            ',"client":"' + $script:CsVaultClient + '","manifests":"' + $script:CsVaultManifests + '"}}')
+        Send-CsVaultJson $connection ('{"jsonrpc":"2.0","id":1,"method":"hello","params":{"protocol":', $script:CsVaultProtocol,
+            ',"client":"', $script:CsVaultClient, '","manifests":"', $script:CsVaultManifests, '"}}' -join '')
         $answer = Receive-CsVaultFrame $connection 60
-        $said = $null -ne $answer -and $null -eq $answer['error']
+        $said = $answer -is [object] -and $answer['error'] -isnot [object]
     } catch [System.TimeoutException] {
         $answer = $null
     } finally {
@@ -45,7 +46,7 @@ function Get-CsVaultConnection($Cmdlet, [bool] $New) {
 # would be in the user's $Error and -ErrorVariable.
 function Set-CsVaultIdle($Connection) {
     $c = $Connection
-    if ($null -ne $script:CsVaultIdle[$c['Key']] -or $c['Start'] -ne $c['End']) {
+    if ($script:CsVaultIdle[$c['Key']] -is [object] -or $c['Start'] -ne $c['End']) {
         $c['Pipe'].Dispose()
         return
     }
@@ -77,7 +78,7 @@ function Connect-CsVaultPipe($Cmdlet, $Place) {
         # A wait that does not throw: that nobody listens is no error of the user's.
         $task = $pipe.ConnectAsync(300)
         while (-not $task.IsCompleted) { [System.Threading.Thread]::Sleep(1) }
-        $connected = $null -eq $task.Exception
+        $connected = $task.Exception -isnot [object]
         if (-not $connected) { Assert-CsVaultSilence $Cmdlet $Place $task.Exception.GetBaseException() }
     } finally {
         if (-not $connected) { $pipe.Dispose() }
@@ -89,7 +90,7 @@ function Connect-CsVaultPipe($Cmdlet, $Place) {
 
 function Send-CsVaultJson($Connection, [string] $Text) {
     # In front are the length, which is set below, and the kind.
-    $frame = $script:CsVaultUtf8.GetBytes("`0`0`0`0J" + $Text)
+    $frame = $script:CsVaultUtf8.GetBytes("`0`0`0`0J$Text")
     $length = $frame.Length - 5
     [System.BitConverter]::GetBytes($length).CopyTo($frame, 0)
     $task = $Connection['Pipe'].WriteAsync($frame, 0, $frame.Length)
@@ -115,8 +116,8 @@ function Receive-CsVaultFrame($Connection, [int] $Quarters) {
                 if ($kind -eq 66) { return }
                 $text = $script:CsVaultUtf8.GetString($c['Buffer'], $c['Offset'], $length)
                 # The answer to most calls, which needs no parsing.
-                if ($text -eq ('{"jsonrpc":"2.0","id":' + $c['Call'] + ',"result":{}}')) { return $script:CsVaultDone }
-                $message = if ($null -eq $script:CsVaultJson) { ConvertFrom-CsVaultJson $text } else { $script:CsVaultJson::ConvertFromJson($text, $true, [ref] $null) }
+                if ($text -eq ('{"jsonrpc":"2.0","id":', $c['Call'], ',"result":{}}' -join '')) { return $script:CsVaultDone }
+                $message = if ($script:CsVaultJson -isnot [object]) { ConvertFrom-CsVaultJson $text } else { $script:CsVaultJson::ConvertFromJson($text, $true, [ref] $null) }
                 if ($message -is [System.Collections.IDictionary]) { return $message }
                 throw [System.IO.IOException]::new('the service sent a frame that is no message')
             }
@@ -128,7 +129,7 @@ function Receive-CsVaultFrame($Connection, [int] $Quarters) {
             $c['End'] = 0
         }
         $task = $c['Reading']
-        if ($null -eq $task) { $task = $c['Pipe'].ReadAsync($c['Buffer'], $c['End'], $c['Buffer'].Length - $c['End']) } else { $c['Reading'] = $null }
+        if ($task -isnot [object]) { $task = $c['Pipe'].ReadAsync($c['Buffer'], $c['End'], $c['Buffer'].Length - $c['End']) } else { $c['Reading'] = $null }
         while (-not $task.Wait(250)) { if (--$Quarters -eq 0) { throw [System.TimeoutException]::new() } }
         if ($task.Result -eq 0) { throw [System.IO.IOException]::new('the service closed the connection') }
         $c['End'] += $task.Result

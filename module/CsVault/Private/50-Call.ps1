@@ -28,10 +28,10 @@ function Invoke-CsVaultCall($Cmdlet, [string] $Name, $Bound, $Sent, [bool] $What
         if (-not $Bound.ContainsKey($parameter)) { continue }
         $value = $Bound[$parameter]
         # Most are plain words; the rest has its own file.
-        if ($value -is [string] -and $value -cmatch '^[A-Za-z0-9_ .:/*@=,-]*\z') { '"' + $parameter + '":"' + $value + '"' }
-        else { '"' + $parameter + '":' + (ConvertTo-CsVaultJson $value) }
+        if ($value -is [string] -and $value -cmatch '^[A-Za-z0-9_ .:/*@=,-]*\z') { '"', $parameter, '":"', $value, '"' -join '' }
+        else { '"', $parameter, '":', (ConvertTo-CsVaultJson $value) -join '' }
     }
-    $parameters = '{' + ($pairs -join ',') + '}'
+    $parameters = '{', ($pairs -join ','), '}' -join ''
     $key = if ($Changes -and -not $WhatIf) { [guid]::NewGuid().ToString() } else { $null }
     $losses = 0
     for ($attempt = 1; ; $attempt++) {
@@ -41,17 +41,17 @@ function Invoke-CsVaultCall($Cmdlet, [string] $Name, $Bound, $Sent, [bool] $What
         try {
             $connection = Get-CsVaultConnection $Cmdlet ($attempt -gt 1)
             $connection['Call']++
-            $request = '{"jsonrpc":"2.0","id":' + $connection['Call'] + ',"method":"invoke","params":{"cmdlet":"' + $Name + '","parameters":' + $parameters
+            $request = '{"jsonrpc":"2.0","id":', $connection['Call'], ',"method":"invoke","params":{"cmdlet":"', $Name, '","parameters":', $parameters -join ''
             if ($WhatIf) { $request += ',"whatIf":true' }
             if ($key) { $request += ',"idempotencyKey":"' + $key + '"' }
-            if ($null -ne $Source) { $request += ',"input":true' }
+            if ($Source -is [object]) { $request += ',"input":true' }
             if ($request.Length -gt 300000) { Assert-CsVaultSize $Cmdlet $request }
-            Send-CsVaultJson $connection ($request + '}}')
+            Send-CsVaultJson $connection "$request}}"
             $answer = $null
-            while ($null -eq $answer) {
-                if ($null -ne $state['Source'] -and $state['Credits'] -gt 0) { Send-CsVaultSource $Cmdlet $connection $state }
+            while ($answer -isnot [object]) {
+                if ($state['Source'] -is [object] -and $state['Credits'] -gt 0) { Send-CsVaultSource $Cmdlet $connection $state }
                 $message = Receive-CsVaultFrame $connection
-                if ($null -eq $message) {
+                if ($message -isnot [object]) {
                     Write-CsVaultMessage $Cmdlet $connection $null $Sink $state
                     continue
                 }
@@ -59,14 +59,14 @@ function Invoke-CsVaultCall($Cmdlet, [string] $Name, $Bound, $Sent, [bool] $What
                 # An error without an id is the answer to a request that could not be read.
                 if ($message['id'] -or $message['error']) {
                     $answer = $message
-                } elseif ($null -ne $record -and $record['stream'] -eq 'object') {
+                } elseif ($record -is [object] -and $record['stream'] -eq 'object') {
                     $state['Received'] = $true
                     $convert = $script:CsVaultConverters[$record['type']]
                     if ($convert -is [string]) {
                         Read-CsVaultPart "$script:CsVaultFolder/Generated/$convert.ps1"
                         $convert = $script:CsVaultConverters[$record['type']]
                     }
-                    if ($null -eq $convert) { $Cmdlet.WriteObject($record['values'], $true) } else { $Cmdlet.WriteObject(@(& $convert $record['values']), $true) }
+                    if ($convert -isnot [object]) { $Cmdlet.WriteObject($record['values'], $true) } else { $Cmdlet.WriteObject(@(& $convert $record['values']), $true) }
                 } else {
                     Write-CsVaultMessage $Cmdlet $connection $message $Sink $state
                 }
@@ -75,7 +75,7 @@ function Invoke-CsVaultCall($Cmdlet, [string] $Name, $Bound, $Sent, [bool] $What
         } catch [System.IO.IOException], [System.Management.Automation.MethodInvocationException] {
             # A service that is ending still takes connections, and says no more hello: for two seconds that counts for nothing.
             $losses++
-            if ($null -eq $connection -and $losses -lt 100 -and (Get-CsVaultReason $_) -is [System.IO.IOException]) {
+            if ($connection -isnot [object] -and $losses -lt 100 -and (Get-CsVaultReason $_) -is [System.IO.IOException]) {
                 [System.Threading.Thread]::Sleep(20)
                 $attempt--
                 continue
@@ -83,17 +83,17 @@ function Invoke-CsVaultCall($Cmdlet, [string] $Name, $Bound, $Sent, [bool] $What
             # What changes something carries a key, so it is done once, however often it is asked for. What reads is asked again when nothing was seen yet.
             Assert-CsVaultLoss $Cmdlet $_ ($attempt -eq 1 -and -not $state['Received'] -and ($key -or -not $Changes))
         } finally {
-            if ($null -ne $state['Progress']) { Complete-CsVaultProgress $Cmdlet $state }
+            if ($state['Progress'] -is [object]) { Complete-CsVaultProgress $Cmdlet $state }
             # A connection in the middle of a call is closed, which cancels the call.
-            if ($null -ne $connection) {
+            if ($connection -is [object]) {
                 if ($finished) { Set-CsVaultIdle $connection } else { $connection['Pipe'].Dispose() }
             }
         }
         if ($finished) { break }
-        if ($null -ne $Source) { $Source.Position = 0 }
+        if ($Source -is [object]) { $Source.Position = 0 }
     }
     if ($answer['error']) { Stop-CsVaultCall $Cmdlet $answer['error']['data'] $Source }
     $result = $answer['result']
-    if ($null -ne $Sink) { Assert-CsVaultBytes $Cmdlet $result $state }
+    if ($Sink -is [object]) { Assert-CsVaultBytes $Cmdlet $result $state }
     return @{ Version = $result['version']; PlanLines = $state['PlanLines']; Plan = $state['Plan']; Verbose = $state['Verbose'] }
 }
