@@ -104,7 +104,7 @@ function Receive-CsVaultFrame($Connection, [int] $Quarters) {
     while ($true) {
         $have = $c['End'] - $c['Start']
         $need = 5
-        if ($have -ge 5) {
+        if ($have -gt 4) {
             $length = [System.BitConverter]::ToInt32($c['Buffer'], $c['Start'])
             if (-not ($length -gt 0) -or $length -gt 1048576) { throw [System.IO.IOException]::new('the service sent a frame of a forbidden length') }
             $need = $length + 5
@@ -124,14 +124,14 @@ function Receive-CsVaultFrame($Connection, [int] $Quarters) {
         }
         if ($need -gt $c['Buffer'].Length - $c['Start']) {
             Expand-CsVaultBuffer $c $need
-        } elseif ($have -eq 0) {
+        } elseif (-not ($have -gt 0)) {
             $c['Start'] = 0
             $c['End'] = 0
         }
         $task = $c['Reading']
         if ($task -isnot [object]) { $task = $c['Pipe'].ReadAsync($c['Buffer'], $c['End'], $c['Buffer'].Length - $c['End']) } else { $c['Reading'] = $null }
         while (-not $task.Wait(250)) { if (--$Quarters -eq 0) { throw [System.TimeoutException]::new() } }
-        if ($task.Result -eq 0) { throw [System.IO.IOException]::new('the service closed the connection') }
+        if (-not ($task.Result -gt 0)) { throw [System.IO.IOException]::new('the service closed the connection') }
         $c['End'] += $task.Result
     }
 }
