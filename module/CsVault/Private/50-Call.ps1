@@ -5,25 +5,23 @@
 # cmdlet that only reads takes ErrorActionPreference itself, and the rest is taken in Invoke-CsVaultCall.
 $script:CsVaultCallersPreferences = {
     param($Cmdlet, $Bound)
-    $caller = $Cmdlet.SessionState.PSVariable
-    if (-not $Bound.ContainsKey('ErrorAction')) { $ErrorActionPreference = $caller.GetValue('ErrorActionPreference') }
-    if (-not $Bound.ContainsKey('WarningAction')) { $WarningPreference = $caller.GetValue('WarningPreference') }
-    if (-not $Bound.ContainsKey('Verbose')) { $VerbosePreference = $caller.GetValue('VerbosePreference') }
-    if (-not $Bound.ContainsKey('Debug')) { $DebugPreference = $caller.GetValue('DebugPreference') }
-    if (-not $Bound.ContainsKey('WhatIf')) { $WhatIfPreference = $caller.GetValue('WhatIfPreference') }
-    if (-not $Bound.ContainsKey('Confirm')) { $ConfirmPreference = $caller.GetValue('ConfirmPreference') }
-    if (-not $Bound.ContainsKey('ProgressAction')) { $ProgressPreference = $caller.GetValue('ProgressPreference') }
+    if (-not $Bound.ContainsKey('ErrorAction')) { $ErrorActionPreference = $Cmdlet.GetVariableValue('ErrorActionPreference') }
+    if (-not $Bound.ContainsKey('WarningAction')) { $WarningPreference = $Cmdlet.GetVariableValue('WarningPreference') }
+    if (-not $Bound.ContainsKey('Verbose')) { $VerbosePreference = $Cmdlet.GetVariableValue('VerbosePreference') }
+    if (-not $Bound.ContainsKey('Debug')) { $DebugPreference = $Cmdlet.GetVariableValue('DebugPreference') }
+    if (-not $Bound.ContainsKey('WhatIf')) { $WhatIfPreference = $Cmdlet.GetVariableValue('WhatIfPreference') }
+    if (-not $Bound.ContainsKey('Confirm')) { $ConfirmPreference = $Cmdlet.GetVariableValue('ConfirmPreference') }
+    if (-not $Bound.ContainsKey('ProgressAction')) { $ProgressPreference = $Cmdlet.GetVariableValue('ProgressPreference') }
 }
 
 # Runs the cmdlet of that name (its function may have a prefix here). $Sent are the parameters of the caller that go to the service. $Source is
 # a stream of bytes to send, $Sink one for bytes that come; both may be $null. Returns the result with the number of lines of its plan in
 # PlanLines; a $Quiet plan is only returned.
 function Invoke-CsVaultCall($Cmdlet, [string] $Name, $Bound, $Sent, [bool] $WhatIf, [bool] $Changes, $Source, $Sink, [bool] $Quiet) {
-    $caller = $Cmdlet.SessionState.PSVariable
     $given = $Cmdlet.MyInvocation.BoundParameters
-    if (-not $given.ContainsKey('WarningAction')) { $WarningPreference = $caller.GetValue('WarningPreference') }
-    if (-not $given.ContainsKey('Verbose')) { $VerbosePreference = $caller.GetValue('VerbosePreference') }
-    if (-not $given.ContainsKey('Debug')) { $DebugPreference = $caller.GetValue('DebugPreference') }
+    if (-not $given.ContainsKey('WarningAction')) { $WarningPreference = $Cmdlet.GetVariableValue('WarningPreference') }
+    if (-not $given.ContainsKey('Verbose')) { $VerbosePreference = $Cmdlet.GetVariableValue('VerbosePreference') }
+    if (-not $given.ContainsKey('Debug')) { $DebugPreference = $Cmdlet.GetVariableValue('DebugPreference') }
     $pairs = foreach ($parameter in $Sent) {
         if (-not $Bound.ContainsKey($parameter)) { continue }
         $value = $Bound[$parameter]

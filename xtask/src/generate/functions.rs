@@ -178,7 +178,7 @@ fn sent(cmdlet: &CmdletManifest) -> String {
 }
 
 /// The first thing that a function does which only reads.
-const QUERY_PREFERENCES: &str = "    begin { if (-not $PSBoundParameters.ContainsKey('ErrorAction')) { $ErrorActionPreference = $PSCmdlet.SessionState.PSVariable.GetValue('ErrorActionPreference') } }\n";
+const QUERY_PREFERENCES: &str = "    begin { if (-not $PSBoundParameters.ContainsKey('ErrorAction')) { $ErrorActionPreference = $PSCmdlet.GetVariableValue('ErrorActionPreference') } }\n";
 
 /// The first thing that another function does.
 const PREFERENCES: &str =
