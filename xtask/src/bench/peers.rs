@@ -22,11 +22,18 @@ fn loaded(bench: &Bench) -> Result<Host, String> {
 /// Imports into a new service.
 fn import(bench: &Bench) -> Result<f64, String> {
     let host = Host::start(bench, "peers-import", None)?;
+    settle_disk()?;
     let seconds = time(&mut host.import(&bench.sample("S20k")))?;
     let home = host.home.clone();
     drop(host);
     let _temporary = fs::remove_dir_all(home);
     Ok(seconds)
+}
+
+/// What was written before is on the disk. An import is durable when it ends, so it would wait for the files that the program beside it
+/// left unwritten.
+fn settle_disk() -> Result<(), String> {
+    run_quietly(&mut Command::new("sync"))
 }
 
 /// `zip -r -6` of the documents as files.
@@ -80,6 +87,7 @@ pub fn restic(bench: &Bench) -> Result<Vec<Row>, String> {
     let mut restore = || {
         let target = bench.path("restored");
         let _absent = fs::remove_dir_all(&target);
+        settle_disk()?;
         time(command(&["restore", "latest", "--target"]).arg(&target))
     };
     let back = ratio(ROUNDS, &mut || import(bench), &mut restore)?;
