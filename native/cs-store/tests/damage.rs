@@ -199,6 +199,78 @@ fn a_store_without_seals_gets_them_with_the_next_import() {
 }
 
 #[test]
+fn a_deflated_run_that_is_not_what_it_was_is_told_as_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("central.db");
+    // Content that does not become short, so that its run has several pages.
+    let noise: String = (0_u32..2000)
+        .map(|n| {
+            format!(
+                "<v{:x}/>",
+                u128::from_le_bytes(Sha256::digest(n.to_le_bytes())[..16].try_into().unwrap())
+            )
+        })
+        .collect();
+    let mut documents = all();
+    documents.push(doc("noise", &[("Global", &noise)]));
+    let store = support::sqlite(folder.path(), &[]);
+    import(&store, package(&documents)).unwrap();
+    while store.prepare_exports(u64::MAX).unwrap() > 0 {}
+    drop(store);
+    let before = said(&path).unwrap();
+    let connection = rusqlite::Connection::open(&path).unwrap();
+    let (id, page_bytes): (i64, u32) = connection
+        .query_row(
+            "SELECT id, (SELECT page_size FROM pragma_page_size) FROM run_cache ORDER BY packed DESC LIMIT 1",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .unwrap();
+    let page_bytes = usize::try_from(page_bytes).unwrap();
+    let data: Vec<u8> = connection
+        .query_row("SELECT data FROM run_cache WHERE id = ?1", [id], |row| {
+            row.get(0)
+        })
+        .unwrap();
+    let set = |data: &dyn rusqlite::ToSql| {
+        connection
+            .execute(
+                "UPDATE run_cache SET data = ?2 WHERE id = ?1",
+                rusqlite::params![id, data],
+            )
+            .unwrap();
+    };
+    let told = |what: &str| {
+        let error = said(&path).unwrap_err();
+        assert!(matches!(error, StoreError::Damaged(_)), "{what}: {error}");
+    };
+    let mut changed = data.clone();
+    changed[data.len() - 1] ^= 1;
+    set(&changed);
+    told("another byte");
+    set(&&data[1..]);
+    told("shorter");
+    set(&5);
+    told("no bytes");
+    set(&data);
+    assert!(said(&path).unwrap() == before);
+    drop(connection);
+
+    // The chain of its pages ends too early: the first four bytes of each page name the next one.
+    assert!(data.len() > 3 * page_bytes, "{}", data.len());
+    let file = std::fs::read(&path).unwrap();
+    let middle = &data[data.len() / 2..][..64];
+    let at = find_all(&file, middle)[0] / page_bytes * page_bytes;
+    let mut damaged = file;
+    damaged[at..at + 4].fill(0);
+    for ending in ["-wal", "-shm"] {
+        std::fs::remove_file(folder.path().join(format!("central.db{ending}"))).unwrap_or_default();
+    }
+    std::fs::write(&path, &damaged).unwrap();
+    told("a lost page");
+}
+
+#[test]
 fn a_change_of_one_item_keeps_the_seal_and_takes_no_damage_along() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("central.db");

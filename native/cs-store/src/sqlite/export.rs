@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::sync::mpsc::sync_channel;
 
 use cs_archive::{EntryPlan, PackageWriter, deflate_run, package_length};
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 
 use super::layout::{Cached, Part, cached, parts};
 use crate::StoreError;
@@ -76,11 +76,23 @@ fn copy_kept(
     writer: &mut PackageWriter<'_>,
 ) -> Result<(), StoreError> {
     let damaged = || StoreError::Damaged("a deflated run is not what it was".to_owned());
-    let data = connection.blob_open("main", "run_cache", "data", kept.id, true)?;
+    let opened = connection.blob_open("main", "run_cache", "data", kept.id, true);
+    let data = opened.map_err(|error| match error.sqlite_error_code() {
+        // The row, which was just there, has no bytes in it.
+        Some(ErrorCode::Unknown) => damaged(),
+        _ => error.into(),
+    })?;
     if data.len() as u64 != kept.packed {
         return Err(damaged());
     }
-    if copy(data, buffer, writer)? != kept.packed_crc {
+    let mut at = 0;
+    // Not as a reader, whose errors do not tell a damaged file from one that cannot be read.
+    let read = |buffer: &mut [u8]| {
+        let count = data.read_at(buffer, at)?;
+        at += count;
+        Ok(count)
+    };
+    if copy(read, buffer, writer)? != kept.packed_crc {
         return Err(damaged());
     }
     Ok(())
@@ -88,14 +100,14 @@ fn copy_kept(
 
 /// Copies deflated bytes in pieces; returns their checksum.
 fn copy(
-    mut from: impl Read,
+    mut read: impl FnMut(&mut [u8]) -> Result<usize, StoreError>,
     buffer: &mut [u8],
     writer: &mut PackageWriter<'_>,
 ) -> Result<u32, StoreError> {
     let mut crc = crc32fast::Hasher::new();
     loop {
-        let read = from.read(buffer)?;
-        let bytes = buffer.get(..read).unwrap_or_default();
+        let count = read(buffer)?;
+        let bytes = buffer.get(..count).unwrap_or_default();
         if bytes.is_empty() {
             return Ok(crc.finalize());
         }
@@ -237,7 +249,8 @@ impl Spool<'_> {
             return Err(lost());
         };
         file.seek(SeekFrom::Start(offset))?;
-        if copy(file.take(packed), buffer, writer)? == crc {
+        let mut rest = file.take(packed);
+        if copy(|buffer| Ok(rest.read(buffer)?), buffer, writer)? == crc {
             return Ok(());
         }
         Err(StoreError::Damaged(
